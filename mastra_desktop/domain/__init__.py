@@ -1,0 +1,1 @@
+"""The app's words: frozen dataclasses, errors and events. Plain Python, imports nothing of ours."""

@@ -1,0 +1,37 @@
+"""Who can answer: providers and the models they offer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LOCAL_PROVIDER_ID = "local"
+LOCAL_MODEL_ID = "local/default"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model one can ask. `id` is provider-id/model-name; `on_this_computer`: nothing leaves it."""
+
+    id: str
+    provider_id: str
+    name: str  # shown to the person
+    on_this_computer: bool = False
+    context_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTest:
+    """What a connection test found. `error` is empty when it worked; times in milliseconds."""
+
+    model_names: tuple[str, ...]
+    streams: bool
+    latency_ms: float | None
+    error_code: str = ""
+    error: str = ""
+    hint: str = ""
+
+
+def split_model_id(model_id: str) -> tuple[str, str]:
+    """`provider-id/model-name` in two; the name may hold further slashes. ("", model_id) without one."""
+    provider_id, slash, name = model_id.partition("/")
+    return (provider_id, name) if slash else ("", model_id)
