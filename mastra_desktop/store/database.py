@@ -1,0 +1,132 @@
+"""The database: one thread that writes, a few that read, every change one transaction.
+
+    database = await Database.open(f"sqlite:///{home}/mastra.db")
+    conversation = await database.read(conversations.get, conversation_id)
+    await database.write(messages.settle, message_id, text=..., ...)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from mastra_desktop.domain.errors import StorageError
+from mastra_desktop.store.engines import READERS, Engines, driver_connection, make_engines, sqlite_path
+from mastra_desktop.store.failures import translated
+from mastra_desktop.store.upgrade import bring_up_to_date
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Database:
+    """Open it with `open`, end it with `close`. Safe to use from any task; functions run in threads.
+
+    `read` and `write` raise what the function raises; a failing disk, a lock that stays taken or a
+    damaged file become a `StorageError`. A function that raises leaves nothing behind.
+    """
+
+    def __init__(self, engines: Engines, writer: ThreadPoolExecutor, *, read_only: bool, backups: Path | None):
+        self._engines = engines
+        self._writer = writer
+        self._readers = ThreadPoolExecutor(READERS, "database-reader")
+        self._read_only = read_only
+        self._backups = backups
+        self._closed = False
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None on a server."""
+        return self._engines.path
+
+    @classmethod
+    async def open(cls, url: str, *, read_only: bool = False, backups: Path | None = None) -> Database:
+        """Opens and, unless `read_only`, creates or migrates the database at `url`.
+
+        `backups` is where a copy goes before a migration; by default `backups/` beside the file.
+        Raises `DatabaseDamaged`, `DatabaseTooNew` or `StorageError`.
+        """
+        path = sqlite_path(url)
+        if path and backups is None:
+            backups = path.parent / "backups"
+        writer = ThreadPoolExecutor(1, "database-writer")
+        job = partial(_open_engines, url, read_only=read_only, backups=backups)
+        try:
+            engines = await asyncio.get_running_loop().run_in_executor(writer, job)
+        except BaseException:
+            writer.shutdown(wait=False)
+            raise
+        return cls(engines, writer, read_only=read_only, backups=backups)
+
+    async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        """Runs `fn(connection, ...)` on a reader thread; it sees one state of the database throughout."""
+        self._must_be_open()
+        job = partial(self._run, self._engines.reader, fn, *args, **kw)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, job)
+
+    async def write(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        """Runs `fn(connection, ...)` in one transaction, committed and on the disk when this returns.
+
+        Writes happen one after another, in the order of the calls. Cancelling the caller does not
+        cancel the write: it still happens, whole.
+        """
+        self._must_be_open()
+        if self._read_only:
+            raise StorageError("The database was opened for reading only.")
+        job = partial(self._run, self._engines.writer, fn, *args, **kw)
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, job))
+
+    async def close(self) -> None:
+        """Waits for what is queued, folds the log into the file and ends the threads. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, self._close_now))
+        finally:
+            self._writer.shutdown(wait=False)
+
+    def _run(
+        self, engine: Engine, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs
+    ) -> T:
+        with translated(self.path, self._backups), engine.begin() as conn:
+            return fn(conn, *args, **kw)
+
+    def _close_now(self) -> None:
+        self._readers.shutdown()
+        with translated(self.path, self._backups):
+            if self.path and not self._read_only:
+                with self._engines.writer.connect() as conn:
+                    driver_connection(conn).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._engines.dispose()
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise StorageError("The database is closed.")
+
+
+def _open_engines(url: str, *, read_only: bool, backups: Path | None) -> Engines:
+    engines = make_engines(url, read_only=read_only)
+    try:
+        with translated(engines.path, backups):
+            if read_only and engines.path and not engines.path.exists():
+                raise StorageError(
+                    "There is no database yet.",
+                    hint="Open Mastra Desktop once; it makes one.",
+                    detail=str(engines.path),
+                )
+            bring_up_to_date(engines, read_only=read_only, backups=backups)
+            if not read_only:
+                # Takes the lock and gives it back: a file that cannot be written says so now.
+                with engines.writer.begin():
+                    pass
+    except BaseException:
+        engines.dispose()
+        raise
+    return engines

@@ -1,0 +1,115 @@
+"""What a driver's error means for the person. The one place that reads SQLite's codes."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, StorageError
+
+_NO_ROOM_BYTES = 1 << 20  # an I/O error with less left than this is a full disk
+_FREE_SPACE = "Free some space; nothing that was saved is lost."
+
+
+@contextmanager
+def translated(path: Path | None, backups: Path | None = None) -> Iterator[None]:
+    """Raises a `StorageError` in place of a driver's error that is no bug of ours."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error, OSError) as error:
+        meant = translate(error, path, backups)
+        if meant is None:
+            raise
+        raise meant from error
+
+
+def translate(error: Exception, path: Path | None, backups: Path | None = None) -> MastraError | None:
+    """The `StorageError` that `error` stands for; None when it is a bug (a constraint, wrong SQL)."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, OSError):
+        return _for_os_error(cause, path)
+    if not isinstance(cause, sqlite3.Error):
+        if isinstance(error, OperationalError):
+            return StorageError(
+                "The database server cannot be reached.",
+                hint="Check database.url and whether the server runs.",
+                detail=type(cause).__name__,
+                retryable=True,
+            )
+        return None
+    name = getattr(cause, "sqlite_errorname", None) or ""
+    detail = f"{name} {cause}".strip()
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return damaged(path, backups, detail)
+    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _free_bytes(path) < _NO_ROOM_BYTES):
+        return _disk_full(path, detail)
+    if name.startswith("SQLITE_READONLY"):
+        return StorageError(
+            "The database cannot be written.",
+            hint=f"Check the permissions of {path} and its folder.",
+            detail=detail,
+        )
+    if name.startswith("SQLITE_CANTOPEN"):
+        return StorageError(
+            "The database cannot be opened.",
+            hint=f"Check that {path} and its folder exist and may be written.",
+            detail=detail,
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StorageError(
+            "Another program keeps the database busy.",
+            hint="Close the program that has it open, then try again.",
+            detail=detail,
+            retryable=True,
+        )
+    if name.startswith("SQLITE_IOERR"):
+        return StorageError(
+            "The disk failed while the database was used.",
+            hint=f"Check the disk that holds {path}.",
+            detail=detail,
+            retryable=True,
+        )
+    return None
+
+
+def damaged(path: Path | None, backups: Path | None, detail: str) -> DatabaseDamaged:
+    """The error for a file that is no readable database, with the newest backup in its hint."""
+    copies = sorted(backups.glob("*.db"), key=lambda p: p.stat().st_mtime) if backups else []
+    way = f"The newest backup is {copies[-1]}." if copies else "There is no backup."
+    return DatabaseDamaged(
+        "The database is damaged and cannot be read.",
+        hint=f"The file is {path}. {way}",
+        detail=detail,
+    )
+
+
+def _for_os_error(error: OSError, path: Path | None) -> StorageError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _disk_full(path, str(error))
+    return StorageError(
+        "A file beside the database cannot be used.",
+        hint=f"Check the permissions of {error.filename or path}.",
+        detail=str(error),
+    )
+
+
+def _disk_full(path: Path | None, detail: str) -> StorageError:
+    return StorageError(
+        f"The disk is full: {_free_bytes(path) // 1_000_000:,} MB left.",
+        hint=_FREE_SPACE,
+        detail=detail,
+        retryable=True,
+    )
+
+
+def _free_bytes(path: Path | None) -> int:
+    try:
+        return shutil.disk_usage(path.parent).free if path else 1 << 62
+    except OSError:
+        return 1 << 62

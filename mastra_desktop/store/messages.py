@@ -1,0 +1,313 @@
+"""Messages: writing a turn, reading a branch.
+
+A turn is two transactions. `begin_turn` stores the prompt and an empty answer in state `writing` before
+the request goes out; `settle` stores the answer as it ended. Between them `save_partial` keeps what came.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from sqlalchemy import Connection, bindparam, func, insert, literal, select, update
+
+from mastra_desktop.domain.chat import Message, MessageState, Role, Usage
+from mastra_desktop.domain.errors import BadRequest, ErrorInfo, NotFound
+from mastra_desktop.store import schema, search
+from mastra_desktop.store.message_rows import COLUMNS, error_json, from_row, new_row
+from mastra_desktop.store.words import clean
+
+_c = schema.conversations.c
+_m = schema.messages.c
+_WRITING = literal(MessageState.WRITING.value)
+_BY_ID = _m.id == bindparam("id_")
+_GET = select(*COLUMNS).where(_BY_ID)
+_PLACE = select(_m.conversation_id, _m.role, _m.depth).where(_BY_ID)
+_STANDING = select(_m.seq, _m.conversation_id, _m.state, _m.text).where(_BY_ID)
+_INSERT = insert(schema.messages)
+_CONTINUE = (
+    update(schema.messages).where(_BY_ID).values(state=_WRITING, finish_reason="", error=None, total_ms=None)
+)
+_SAVE = (
+    update(schema.messages)
+    .where(_BY_ID, _m.state == _WRITING)
+    .values(text=bindparam("text_"), reasoning=bindparam("reasoning_"))
+)
+_SETTLE = update(schema.messages).where(_m.seq == bindparam("seq_"))
+_UNFINISHED = select(_m.seq, _m.conversation_id, _m.text).where(_m.state == _WRITING).order_by(_m.seq)
+_INTERRUPT = (
+    update(schema.messages)
+    .where(_m.state == _WRITING)
+    .values(state=literal(MessageState.INTERRUPTED.value))
+)
+_TOUCH = update(schema.conversations).where(_c.id == bindparam("id_")).values(updated_at=bindparam("now"))
+_NEW_LEAF = (
+    update(schema.conversations)
+    .where(_c.id == bindparam("id_"), _c.deleted_at.is_(None))
+    .values(leaf_id=bindparam("leaf"), updated_at=bindparam("now"), model_id=bindparam("model"))
+)
+_SELECT_LEAF = update(schema.conversations).where(_c.id == bindparam("id_")).values(leaf_id=bindparam("leaf"))
+
+_LEAF = (
+    select(_m.id, _m.depth)
+    .select_from(schema.conversations.join(schema.messages, _m.id == _c.leaf_id))
+    .where(_c.id == bindparam("id_"))
+)
+# A message that is alone at its depth is on every branch that reaches so deep. The nearest one below
+# the page saves walking up from the leaf, so a page costs the same anywhere in a long conversation.
+_ALONE = (
+    select(func.min(_m.id), _m.depth)
+    .where(_m.conversation_id == bindparam("id_"), _m.depth.between(bindparam("from_"), bindparam("to_")))
+    .group_by(_m.depth)
+    .having(func.count() == 1)
+    .order_by(_m.depth)
+    .limit(1)
+)
+_up = select(_m.seq, _m.parent_id, _m.depth).where(_BY_ID).cte("up", recursive=True)
+_up = _up.union_all(
+    select(_m.seq, _m.parent_id, _m.depth)
+    .select_from(_up.join(schema.messages, _m.id == _up.c.parent_id))
+    .where(_up.c.depth > bindparam("top"))
+)
+_PAGE = (
+    select(*COLUMNS)
+    .select_from(_up.join(schema.messages, _m.seq == _up.c.seq))
+    .where(_up.c.depth <= bindparam("bottom"))
+    .order_by(_m.depth)
+)
+_SIBLINGS = (
+    select(_m.id, _m.parent_id)
+    .where(_m.conversation_id == bindparam("id_"), _m.depth.between(bindparam("from_"), bindparam("to_")))
+    .order_by(_m.seq)
+)
+_down = select(_m.seq, _m.id).where(_BY_ID).cte("down", recursive=True)
+_down = _down.union_all(
+    select(_m.seq, _m.id).select_from(_down.join(schema.messages, _m.parent_id == _down.c.id))
+)
+_NEWEST_BELOW = select(_down.c.id).order_by(_down.c.seq.desc()).limit(1)
+
+
+def begin_turn(
+    conn: Connection,
+    *,
+    conversation_id: str,
+    user_id: str,
+    answer_id: str,
+    parent_id: str | None,
+    text: str,
+    model_id: str,
+    now: float,
+) -> tuple[Message, Message]:
+    """Stores a prompt below `parent_id` and the row of its answer, which becomes the leaf in view.
+
+    `parent_id` None begins at the root. The parent of an earlier prompt makes a sibling: an edit.
+    Raises `NotFound` for an unknown conversation or parent.
+    """
+    depth = 0
+    if parent_id is not None:
+        owner, _, depth = _place(conn, parent_id)
+        if owner != conversation_id:
+            raise _missing(parent_id)
+        depth += 1
+    prompt = Message(
+        user_id, conversation_id, parent_id, Role.USER, clean(text), MessageState.DONE, now, depth
+    )
+    answer = _empty_answer(answer_id, conversation_id, user_id, depth + 1, model_id, now)
+    _take_leaf(conn, answer)
+    seq = _insert(conn, prompt)
+    search.add_message(conn, seq, prompt.text)
+    _insert(conn, answer)
+    return prompt, answer
+
+
+def begin_try(
+    conn: Connection, *, user_message_id: str, answer_id: str, model_id: str, now: float
+) -> Message:
+    """The row of another answer to the same prompt; it becomes the leaf in view.
+
+    Raises `NotFound`, `BadRequest` when the message is no prompt.
+    """
+    conversation_id, role, depth = _place(conn, user_message_id)
+    if role != Role.USER:
+        raise BadRequest("Only a prompt can be tried again.", detail=f"message {user_message_id}")
+    answer = _empty_answer(answer_id, conversation_id, user_message_id, depth + 1, model_id, now)
+    _take_leaf(conn, answer)
+    _insert(conn, answer)
+    return answer
+
+
+def begin_continue(conn: Connection, *, message_id: str, now: float) -> Message:
+    """Makes a settled answer `writing` again, with the text it has.
+
+    Raises `NotFound`, `BadRequest` when it is a prompt or being written.
+    """
+    message = get(conn, message_id)
+    if message.role is not Role.ASSISTANT or message.state is MessageState.WRITING:
+        raise BadRequest("Only a finished answer can be continued.", detail=f"message {message_id}")
+    seq, _, _, old = conn.execute(_STANDING, {"id_": message_id}).one()
+    search.remove_messages(conn, [(seq, old)])
+    conn.execute(_CONTINUE, {"id_": message_id})
+    conn.execute(_TOUCH, {"id_": message.conversation_id, "now": now})
+    return replace(message, state=MessageState.WRITING, finish_reason="", error=None, total_ms=None)
+
+
+def save_partial(conn: Connection, message_id: str, text: str, reasoning: str) -> None:
+    """Keeps what has arrived so far. Does nothing once the answer has settled."""
+    conn.execute(_SAVE, {"id_": message_id, "text_": clean(text), "reasoning_": clean(reasoning)})
+
+
+def settle(
+    conn: Connection,
+    message_id: str,
+    *,
+    text: str,
+    reasoning: str,
+    state: MessageState,
+    finish_reason: str,
+    usage: Usage,
+    first_token_ms: float | None,
+    total_ms: float | None,
+    error: ErrorInfo | None,
+    now: float,
+) -> None:
+    """Stores how an answer ended and makes it findable. Settling again replaces what was there.
+
+    Raises `NotFound`.
+    """
+    row = conn.execute(_STANDING, {"id_": message_id}).first()
+    if row is None:
+        raise _missing(message_id)
+    seq, conversation_id, old_state, old_text = row
+    if old_state != MessageState.WRITING:
+        search.remove_messages(conn, [(seq, old_text)])
+    text = clean(text)
+    conn.execute(
+        _SETTLE,
+        {
+            "seq_": seq,
+            "text": text,
+            "reasoning": clean(reasoning),
+            "state": state.value,
+            "finish_reason": finish_reason,
+            "first_token_ms": first_token_ms,
+            "total_ms": total_ms,
+            "error": error_json(error),
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_input_tokens": usage.cached_input_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+        },
+    )
+    if state is not MessageState.WRITING:
+        search.add_message(conn, seq, text)
+    conn.execute(_TOUCH, {"id_": conversation_id, "now": now})
+
+
+def mark_interrupted(conn: Connection, now: float) -> list[str]:
+    """Every answer still `writing` becomes `interrupted`, its text kept and findable.
+
+    For the start, when nobody can be writing. Returns the ids of their conversations.
+    """
+    rows = conn.execute(_UNFINISHED).all()
+    for seq, _, text in rows:
+        search.add_message(conn, seq, text)
+    ids = list(dict.fromkeys(row.conversation_id for row in rows))
+    if rows:
+        conn.execute(_INTERRUPT)
+        conn.execute(_TOUCH, [{"id_": id, "now": now} for id in ids])
+    return ids
+
+
+def select_branch(conn: Connection, message_id: str) -> str:
+    """Brings the branch through this message into view, down to where it was last written in.
+
+    Returns the new leaf's id. Raises `NotFound`.
+    """
+    conversation_id, _, _ = _place(conn, message_id)
+    leaf: str = conn.execute(_NEWEST_BELOW, {"id_": message_id}).scalar_one()
+    conn.execute(_SELECT_LEAF, {"id_": conversation_id, "leaf": leaf})
+    return leaf
+
+
+def get(conn: Connection, id: str) -> Message:
+    """Raises `NotFound`."""
+    row = conn.execute(_GET, {"id_": id}).first()
+    if row is None:
+        raise _missing(id)
+    message = from_row(row)
+    siblings = _siblings(conn, message.conversation_id, message.depth, message.depth)
+    return replace(message, sibling_ids=siblings.get(message.parent_id, ()))
+
+
+def path_page(
+    conn: Connection, conversation_id: str, *, before_depth: int | None = None, limit: int = 100
+) -> list[Message]:
+    """The last `limit` messages of the branch in view, or the last before `before_depth`; oldest first.
+
+    Empty for an unknown or empty conversation.
+    """
+    leaf = conn.execute(_LEAF, {"id_": conversation_id}).first()
+    if leaf is None or limit < 1:
+        return []
+    bottom = leaf.depth if before_depth is None else min(leaf.depth, before_depth - 1)
+    if bottom < 0:
+        return []
+    top = max(0, bottom - limit + 1)
+    start = leaf.id
+    if bottom < leaf.depth:
+        span = {"id_": conversation_id, "from_": bottom, "to_": leaf.depth}
+        start = conn.execute(_ALONE, span).scalar() or leaf.id
+    siblings = _siblings(conn, conversation_id, top, bottom)
+    rows = conn.execute(_PAGE, {"id_": start, "top": top, "bottom": bottom})
+    return [from_row(row, siblings.get(row.parent_id, ())) for row in rows]
+
+
+def _siblings(
+    conn: Connection, conversation_id: str, top: int, bottom: int
+) -> dict[str | None, tuple[str, ...]]:
+    """The children of each parent that has several, for the depths of a page; oldest first."""
+    found: dict[str | None, list[str]] = defaultdict(list)
+    for id, parent_id in conn.execute(_SIBLINGS, {"id_": conversation_id, "from_": top, "to_": bottom}):
+        found[parent_id].append(id)
+    return {parent_id: tuple(ids) for parent_id, ids in found.items() if len(ids) > 1}
+
+
+def _place(conn: Connection, id: str) -> tuple[str, str, int]:
+    """(conversation, role, depth) of a message. Raises `NotFound`."""
+    row = conn.execute(_PLACE, {"id_": id}).first()
+    if row is None:
+        raise _missing(id)
+    return row[0], row[1], row[2]
+
+
+def _insert(conn: Connection, message: Message) -> int:
+    key = conn.execute(_INSERT, new_row(message)).inserted_primary_key
+    return int(key[0])
+
+
+def _take_leaf(conn: Connection, answer: Message) -> None:
+    """Makes `answer` the leaf in view. Raises `NotFound` when there is no such conversation."""
+    values = {
+        "id_": answer.conversation_id,
+        "leaf": answer.id,
+        "now": answer.created_at,
+        "model": answer.model_id,
+    }
+    if conn.execute(_NEW_LEAF, values).rowcount == 0:
+        raise NotFound(
+            "This conversation does not exist.",
+            hint="It may have been deleted.",
+            detail=f"conversation {answer.conversation_id}",
+        )
+
+
+def _empty_answer(
+    id: str, conversation_id: str, parent_id: str, depth: int, model_id: str, now: float
+) -> Message:
+    return Message(
+        id, conversation_id, parent_id, Role.ASSISTANT, "", MessageState.WRITING, now, depth, model_id
+    )
+
+
+def _missing(id: str) -> NotFound:
+    return NotFound("This message does not exist.", detail=f"message {id}")
