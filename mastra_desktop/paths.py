@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from mastra_desktop.domain.errors import StorageError
 
 APP_NAME = "mastra-desktop"
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Absolute paths. Nothing here is created; `ops.lock.prepare_home` does that."""
+    """Absolute paths. Finding them creates nothing; `prepare_home` does."""
 
     home: Path
     cache: Path  # may be emptied at any time
@@ -61,3 +65,38 @@ def _resources() -> Path:
     unpacked = getattr(sys, "_MEIPASS", None)  # set by PyInstaller in the frozen app
     root = Path(unpacked) if unpacked else Path(__file__).resolve().parent.parent
     return root / "resources"
+
+
+def prepare_home(paths: Paths) -> None:
+    """Creates the data home and its folders, open to this user only.
+
+    Raises StorageError, with the way out, when they cannot be made or written to.
+    """
+    for folder in (paths.home, paths.logs, paths.backups, paths.models):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise StorageError(
+                f"{folder} is a file, but the data folder must be there.",
+                hint="Move the file away, or set MASTRA_HOME to another folder.",
+                detail=str(error),
+            ) from error
+        except OSError as error:
+            raise _unusable(folder, error) from error
+    probe = paths.home / f".write-test-{os.getpid()}"
+    try:
+        probe.write_bytes(b"1")
+        probe.unlink()
+    except OSError as error:
+        raise _unusable(paths.home, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> StorageError:
+    full = error.errno == errno.ENOSPC
+    return StorageError(
+        f"The data folder {folder} cannot be written to: {error.strerror or error}.",
+        hint="Free some space on that disk."
+        if full
+        else "Check its permissions, or set MASTRA_HOME to another folder.",
+        detail=str(error),
+    )

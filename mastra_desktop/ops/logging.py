@@ -1,0 +1,265 @@
+"""The log: JSON lines in `logs/mastra.log`, rotated, with one id per operation and without secrets.
+
+    log = get_logger(__name__)
+    with operation("reply"):
+        log.info("reply settled", message_id=id)
+
+Records go through the standard library, so those of other packages (from WARNING up) end up in the same
+file. Each is completed where it was made, and written by one thread: no caller waits for a disk, and a
+full disk never fails one. structlog renders the lines; it is imported by that thread, not at start.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mastra_desktop.ops.redaction import REMOVED, is_secret_name, redact
+
+if TYPE_CHECKING:
+    from mastra_desktop.ops.config import LoggingConfig
+
+PACKAGE = "mastra_desktop"
+FILE_NAME = "mastra.log"
+_MOST_WAITING = 10_000  # records; a burst beyond that is counted, not kept
+
+_operation: ContextVar[tuple[str, str]] = ContextVar("operation", default=("", ""))
+
+# Without a log (a library call, a command that only reads) nothing of ours goes to stderr.
+logging.getLogger(PACKAGE).addHandler(logging.NullHandler())
+
+
+@contextmanager
+def operation(name: str) -> Iterator[str]:
+    """Gives all records inside, also those of tasks started inside, one short random id (yielded).
+
+    Inside another operation the outer id stays, so that one click is one id down to the row.
+    """
+    outer_id, _ = _operation.get()
+    operation_id = outer_id or secrets.token_hex(4)
+    token = _operation.set((operation_id, name))
+    try:
+        yield operation_id
+    finally:
+        _operation.reset(token)
+
+
+def current_operation() -> str:
+    """The id of the operation this code runs in; empty outside of one."""
+    return _operation.get()[0]
+
+
+class Logger:
+    """Takes what happened in a few fixed words, and its facts by name."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def debug(self, event: str, **facts: object) -> None:
+        self._log(logging.DEBUG, event, facts)
+
+    def info(self, event: str, **facts: object) -> None:
+        self._log(logging.INFO, event, facts)
+
+    def warning(self, event: str, **facts: object) -> None:
+        self._log(logging.WARNING, event, facts)
+
+    def error(self, event: str, **facts: object) -> None:
+        self._log(logging.ERROR, event, facts)
+
+    def exception(self, event: str, **facts: object) -> None:
+        """An error, with the traceback of the exception being handled."""
+        self._log(logging.ERROR, event, facts, exc_info=True)
+
+    def _log(self, level: int, event: str, facts: dict[str, object], exc_info: bool = False) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, "%s", event, exc_info=exc_info, extra={"facts": facts})
+
+
+def get_logger(name: str) -> Logger:
+    """The logger of a module: `get_logger(__name__)`. Silent until `setup_logging`."""
+    return Logger(name)
+
+
+class Log:
+    """The open log file. `lost` counts records that could not be written."""
+
+    def __init__(self, folder: Path, settings: LoggingConfig) -> None:
+        self.file = folder / FILE_NAME
+        self._writer = _FileWriter(self.file, settings)
+        waiting: queue.Queue[Any] = queue.Queue(_MOST_WAITING)
+        self._handler = _Completer(waiting, self._writer)
+        self._listener = _Listener(waiting, self._writer)
+        self._root = logging.getLogger()
+        self._ours = logging.getLogger(PACKAGE)
+        self._levels_before = (self._root.level, self._ours.level)
+        self._root.setLevel(logging.WARNING)
+        self._root.addHandler(self._handler)
+        self.set_level(settings.level)
+        self._listener.start()
+
+    @property
+    def lost(self) -> int:
+        return self._writer.lost
+
+    def set_level(self, level: str) -> None:
+        """From which level our own records are kept, such as `INFO`."""
+        self._ours.setLevel(level)
+
+    def close(self) -> None:
+        """Writes what is waiting and closes the file. Safe to call twice."""
+        if self._handler not in self._root.handlers:
+            return
+        self._root.removeHandler(self._handler)
+        self._root.setLevel(self._levels_before[0])
+        self._ours.setLevel(self._levels_before[1])
+        self._listener.stop()
+        self._handler.close()
+        self._writer.close()
+
+
+@contextmanager
+def setup_logging(folder: Path, settings: LoggingConfig) -> Iterator[Log]:
+    """Logs into `folder` (which exists) for as long as the block runs."""
+    log = Log(folder, settings)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+class _Completer(QueueHandler):
+    """Runs on the caller's thread: adds what only it knows, and drops every object that may not leave it."""
+
+    def __init__(self, waiting: queue.Queue[Any], writer: _FileWriter) -> None:
+        super().__init__(waiting)
+        self._writer = writer
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        facts = {name: _plain(value) for name, value in getattr(record, "facts", {}).items()}
+        text = record.getMessage()
+        trace = record.exc_text or ""
+        if record.exc_info and not trace:
+            trace = logging.Formatter().formatException(record.exc_info)
+        made = logging.LogRecord(
+            record.name, record.levelno, record.pathname, record.lineno, text, None, None
+        )
+        made.created = record.created
+        operation_id, operation_name = _operation.get()
+        made.__dict__["facts"] = facts | {
+            name: value
+            for name, value in (("op", operation_id), ("operation", operation_name), ("exception", trace))
+            if value
+        }
+        return made
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self._writer.lose(record)
+
+
+class _Listener(QueueListener):
+    def __init__(self, waiting: queue.Queue[Any], writer: logging.Handler) -> None:
+        super().__init__(waiting, writer)
+        self._waiting = waiting
+
+    def enqueue_sentinel(self) -> None:
+        self._waiting.put(None)  # waits for room, where the base class would fail on a full queue
+
+
+class _FileWriter(RotatingFileHandler):
+    """Renders and writes; trouble with the disk is counted and told once on stderr."""
+
+    def __init__(self, file: Path, settings: LoggingConfig) -> None:
+        super().__init__(
+            file,
+            maxBytes=settings.max_bytes,
+            backupCount=settings.backups,
+            encoding="utf-8",
+            errors="backslashreplace",
+            delay=True,
+        )
+        self.lost = 0
+
+    def format(self, record: logging.LogRecord) -> str:
+        if self.formatter is None:
+            self.formatter = _json_lines()
+        return self.formatter.format(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        self.lose(record)
+        stream, self.stream = self.stream, None  # opened anew for the next one
+        _close_quietly(stream)
+
+    def lose(self, record: logging.LogRecord) -> None:
+        if not self.lost:
+            print(f"The log cannot be written: {sys.exc_info()[1]}", file=sys.stderr)
+        self.lost += 1
+
+    def close(self) -> None:
+        stream, self.stream = self.stream, None  # as the base class does
+        _close_quietly(stream)
+        super().close()
+
+
+def _close_quietly(stream: Any) -> None:
+    if stream is not None:
+        try:
+            stream.close()
+        except OSError:
+            return  # what a full disk did not take is lost, and was counted
+
+
+def _json_lines() -> logging.Formatter:
+    from structlog.processors import JSONRenderer
+    from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
+
+    return ProcessorFormatter(
+        processors=[
+            _add_time_and_facts,
+            add_log_level,
+            add_logger_name,
+            ProcessorFormatter.remove_processors_meta,
+            _remove_secrets,
+            JSONRenderer(ensure_ascii=False),
+        ]
+    )
+
+
+def _add_time_and_facts(_logger: object, _method: str, event: Any) -> Any:
+    record: logging.LogRecord = event["_record"]
+    time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    return {"time": time.replace("+00:00", "Z"), **record.__dict__["facts"], **event}
+
+
+def _remove_secrets(_logger: object, _method: str, event: Any) -> Any:
+    return _clean(event)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {k: REMOVED if v and is_secret_name(k) else _clean(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return value
+
+
+def _plain(value: object) -> object:
+    """A copy that another thread may read: JSON's types, anything else as text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return str(value)
