@@ -181,6 +181,7 @@ class ModelProcess(asyncio.SubprocessProtocol):
         else:
             self._log += str(answer["error"]).encode()
             self._fail("The local model could not be loaded.", FILE_HINT)
+            self.stop()
         self._on_change(self)
 
     def process_exited(self) -> None:
