@@ -5,20 +5,11 @@ A deleted conversation stays for a while, unseen, so that deleting can be undone
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    Select,
-    bindparam,
-    delete as sql_delete,
-    func,
-    insert,
-    literal,
-    select,
-    update,
-)
+import sqlalchemy as sa
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mastra_desktop.domain.chat import Conversation, MessageState
 from mastra_desktop.domain.errors import NotFound
@@ -32,7 +23,7 @@ _STATES = {state.value: state for state in MessageState if state is not MessageS
 
 _leaf = schema.messages.alias("leaf")
 _COUNT = select(func.count()).where(_m.conversation_id == _c.id).scalar_subquery()
-_SELECT: Select[Any] = (
+_SELECT: sa.Select[Any] = (
     select(
         _c.id,
         _c.title,
@@ -53,7 +44,7 @@ _SELECT: Select[Any] = (
 )
 _GET = _SELECT.where(_c.id == bindparam("id_"))
 _RECENT = _SELECT.order_by(_c.updated_at.desc(), _c.seq.desc()).limit(bindparam("limit_"))
-_INSERT = insert(schema.conversations)
+_INSERT = insert(schema.conversations).returning(_c.seq)
 _UPDATE = update(schema.conversations).where(_c.id == bindparam("id_"), _c.deleted_at.is_(None))
 _RENAME = _UPDATE.values(title=bindparam("title_"), updated_at=bindparam("now")).returning(_c.seq)
 _SET_MODEL = _UPDATE.values(model_id=bindparam("model"))
@@ -61,12 +52,12 @@ _DELETE = _UPDATE.values(deleted_at=bindparam("now"))
 _RESTORE = update(schema.conversations).where(_c.id == bindparam("id_")).values(deleted_at=None)
 _OLD = select(_c.seq, _c.id).where(_c.deleted_at < bindparam("before_"))
 _INDEXED = select(_m.seq, _m.text).where(
-    _m.conversation_id == bindparam("id_"), _m.state != literal(MessageState.WRITING.value)
+    _m.conversation_id == bindparam("id_"), _m.state != sa.literal(MessageState.WRITING.value)
 )
-_PURGE_MESSAGES = sql_delete(schema.messages).where(_m.conversation_id == bindparam("id_"))
-_PURGE = sql_delete(schema.conversations).where(_c.id == bindparam("id_"))
+_PURGE_MESSAGES = sa.delete(schema.messages).where(_m.conversation_id == bindparam("id_"))
+_PURGE = sa.delete(schema.conversations).where(_c.id == bindparam("id_"))
 _DRAFT = select(_d.text).where(_d.conversation_id == bindparam("id_"))
-_CLEAR_DRAFT = sql_delete(schema.drafts).where(_d.conversation_id == bindparam("id_"))
+_CLEAR_DRAFT = sa.delete(schema.drafts).where(_d.conversation_id == bindparam("id_"))
 _INSERT_DRAFT = insert(schema.drafts)
 
 
@@ -74,8 +65,7 @@ def create(conn: Connection, *, id: str, title: str, model_id: str, now: float) 
     """A new, empty conversation."""
     title = clean(title)
     row = {"id": id, "title": title, "created_at": now, "updated_at": now, "model_id": model_id}
-    key = conn.execute(_INSERT, row).inserted_primary_key
-    search.put_title(conn, key[0], title)
+    search.put_title(conn, conn.execute(_INSERT, row).scalar_one(), title)
     return Conversation(id, title, now, now, model_id)
 
 
@@ -139,12 +129,10 @@ def save_draft(conn: Connection, id: str, text: str) -> None:
         conn.execute(_INSERT_DRAFT, {"conversation_id": id, "text": clean(text)})
 
 
-def _from_row(row: Row[Any]) -> Conversation:
+def _from_row(row: Sequence[Any]) -> Conversation:
     id, title, created_at, updated_at, model_id, leaf_id, count, state, draft_text = row
     status = _STATES.get(state)
-    return Conversation(
-        id, title, created_at, updated_at, model_id, leaf_id, count, status, draft_text or ""
-    )
+    return Conversation(id, title, created_at, updated_at, model_id, leaf_id, count, status, draft_text or "")
 
 
 def _expect_one(rowcount: int, id: str) -> None:

@@ -1,8 +1,8 @@
 """The database: one thread that writes, a few that read, every change one transaction.
 
-    database = await Database.open(f"sqlite:///{home}/mastra.db")
-    conversation = await database.read(conversations.get, conversation_id)
-    await database.write(messages.settle, message_id, text=..., ...)
+database = await Database.open(f"sqlite:///{home}/mastra.db")
+conversation = await database.read(conversations.get, conversation_id)
+await database.write(messages.settle, message_id, text=..., ...)
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.store.engines import READERS, Engines, driver_connection, make_engines, sqlite_path
@@ -32,13 +33,17 @@ class Database:
     damaged file become a `StorageError`. A function that raises leaves nothing behind.
     """
 
-    def __init__(self, engines: Engines, writer: ThreadPoolExecutor, *, read_only: bool, backups: Path | None):
+    def __init__(
+        self, engines: Engines, writer: ThreadPoolExecutor, *, read_only: bool, backups: Path | None
+    ) -> None:
         self._engines = engines
         self._writer = writer
         self._readers = ThreadPoolExecutor(READERS, "database-reader")
         self._read_only = read_only
         self._backups = backups
         self._closed = False
+        # SQLite's one writing connection stays out of the pool: taking it costs as much as a statement.
+        self._kept: Connection | None = None
 
     @property
     def path(self) -> Path | None:
@@ -67,7 +72,7 @@ class Database:
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """Runs `fn(connection, ...)` on a reader thread; it sees one state of the database throughout."""
         self._must_be_open()
-        job = partial(self._run, self._engines.reader, fn, *args, **kw)
+        job = partial(self._look, fn, *args, **kw)
         return await asyncio.get_running_loop().run_in_executor(self._readers, job)
 
     async def write(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
@@ -79,8 +84,11 @@ class Database:
         self._must_be_open()
         if self._read_only:
             raise StorageError("The database was opened for reading only.")
-        job = partial(self._run, self._engines.writer, fn, *args, **kw)
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, job))
+        job = partial(self._change, fn, *args, **kw)
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._writer.submit(_deliver, job, loop, done)
+        return await done
 
     async def close(self) -> None:
         """Waits for what is queued, folds the log into the file and ends the threads. Safe to call twice."""
@@ -92,15 +100,25 @@ class Database:
         finally:
             self._writer.shutdown(wait=False)
 
-    def _run(
-        self, engine: Engine, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs
-    ) -> T:
-        with translated(self.path, self._backups), engine.begin() as conn:
+    def _look(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        with translated(self.path, self._backups), self._engines.reader.begin() as conn:
             return fn(conn, *args, **kw)
+
+    def _change(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
+        with translated(self.path, self._backups):
+            if self.path is None:
+                with self._engines.writer.begin() as conn:
+                    return fn(conn, *args, **kw)
+            if self._kept is None:
+                self._kept = self._engines.writer.connect()
+            with self._kept.begin():
+                return fn(self._kept, *args, **kw)
 
     def _close_now(self) -> None:
         self._readers.shutdown()
         with translated(self.path, self._backups):
+            if self._kept:
+                self._kept.close()
             if self.path and not self._read_only:
                 with self._engines.writer.connect() as conn:
                     driver_connection(conn).execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -111,16 +129,27 @@ class Database:
             raise StorageError("The database is closed.")
 
 
+def _deliver(job: Callable[[], T], loop: asyncio.AbstractEventLoop, done: asyncio.Future[T]) -> None:
+    """Runs `job` on this thread, whether or not somebody still waits for it on the loop's."""
+    try:
+        result = job()
+    except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+        tell: Callable[[], None] = partial(done.set_exception, error)
+    else:
+        tell = partial(done.set_result, result)
+    with suppress(RuntimeError):  # the loop ended without waiting for close()
+        loop.call_soon_threadsafe(_tell, done, tell)
+
+
+def _tell(done: asyncio.Future[T], tell: Callable[[], None]) -> None:
+    if not done.done():  # cancelled: nobody waits any more
+        tell()
+
+
 def _open_engines(url: str, *, read_only: bool, backups: Path | None) -> Engines:
     engines = make_engines(url, read_only=read_only)
     try:
         with translated(engines.path, backups):
-            if read_only and engines.path and not engines.path.exists():
-                raise StorageError(
-                    "There is no database yet.",
-                    hint="Open Mastra Desktop once; it makes one.",
-                    detail=str(engines.path),
-                )
             bring_up_to_date(engines, read_only=read_only, backups=backups)
             if not read_only:
                 # Takes the lock and gives it back: a file that cannot be written says so now.

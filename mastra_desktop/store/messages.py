@@ -23,9 +23,9 @@ _WRITING = literal(MessageState.WRITING.value)
 _BY_ID = _m.id == bindparam("id_")
 _GET = select(*COLUMNS).where(_BY_ID)
 _PLACE = select(_m.conversation_id, _m.role, _m.depth).where(_BY_ID)
-_STANDING = select(_m.seq, _m.conversation_id, _m.state, _m.text).where(_BY_ID)
+_INDEXED = select(_m.seq, _m.text).where(_BY_ID)
 _INSERT = insert(schema.messages)
-_CONTINUE = (
+_REOPEN = (
     update(schema.messages).where(_BY_ID).values(state=_WRITING, finish_reason="", error=None, total_ms=None)
 )
 _SAVE = (
@@ -33,12 +33,10 @@ _SAVE = (
     .where(_BY_ID, _m.state == _WRITING)
     .values(text=bindparam("text_"), reasoning=bindparam("reasoning_"))
 )
-_SETTLE = update(schema.messages).where(_m.seq == bindparam("seq_"))
-_UNFINISHED = select(_m.seq, _m.conversation_id, _m.text).where(_m.state == _WRITING).order_by(_m.seq)
+_SETTLE = update(schema.messages).where(_BY_ID, _m.state == _WRITING).returning(_m.conversation_id)
+_UNFINISHED = select(_m.id, _m.conversation_id, _m.text).where(_m.state == _WRITING).order_by(_m.seq)
 _INTERRUPT = (
-    update(schema.messages)
-    .where(_m.state == _WRITING)
-    .values(state=literal(MessageState.INTERRUPTED.value))
+    update(schema.messages).where(_m.state == _WRITING).values(state=literal(MessageState.INTERRUPTED.value))
 )
 _TOUCH = update(schema.conversations).where(_c.id == bindparam("id_")).values(updated_at=bindparam("now"))
 _NEW_LEAF = (
@@ -114,9 +112,8 @@ def begin_turn(
     )
     answer = _empty_answer(answer_id, conversation_id, user_id, depth + 1, model_id, now)
     _take_leaf(conn, answer)
-    seq = _insert(conn, prompt)
-    search.add_message(conn, seq, prompt.text)
-    _insert(conn, answer)
+    conn.execute(_INSERT, [new_row(prompt), new_row(answer)])
+    search.add_message(conn, prompt.id, prompt.text)
     return prompt, answer
 
 
@@ -132,7 +129,7 @@ def begin_try(
         raise BadRequest("Only a prompt can be tried again.", detail=f"message {user_message_id}")
     answer = _empty_answer(answer_id, conversation_id, user_message_id, depth + 1, model_id, now)
     _take_leaf(conn, answer)
-    _insert(conn, answer)
+    conn.execute(_INSERT, new_row(answer))
     return answer
 
 
@@ -144,9 +141,7 @@ def begin_continue(conn: Connection, *, message_id: str, now: float) -> Message:
     message = get(conn, message_id)
     if message.role is not Role.ASSISTANT or message.state is MessageState.WRITING:
         raise BadRequest("Only a finished answer can be continued.", detail=f"message {message_id}")
-    seq, _, _, old = conn.execute(_STANDING, {"id_": message_id}).one()
-    search.remove_messages(conn, [(seq, old)])
-    conn.execute(_CONTINUE, {"id_": message_id})
+    _reopen(conn, message_id)
     conn.execute(_TOUCH, {"id_": message.conversation_id, "now": now})
     return replace(message, state=MessageState.WRITING, finish_reason="", error=None, total_ms=None)
 
@@ -174,32 +169,26 @@ def settle(
 
     Raises `NotFound`.
     """
-    row = conn.execute(_STANDING, {"id_": message_id}).first()
-    if row is None:
-        raise _missing(message_id)
-    seq, conversation_id, old_state, old_text = row
-    if old_state != MessageState.WRITING:
-        search.remove_messages(conn, [(seq, old_text)])
     text = clean(text)
-    conn.execute(
-        _SETTLE,
-        {
-            "seq_": seq,
-            "text": text,
-            "reasoning": clean(reasoning),
-            "state": state.value,
-            "finish_reason": finish_reason,
-            "first_token_ms": first_token_ms,
-            "total_ms": total_ms,
-            "error": error_json(error),
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "cached_input_tokens": usage.cached_input_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-        },
-    )
-    if state is not MessageState.WRITING:
-        search.add_message(conn, seq, text)
+    values = {
+        "id_": message_id,
+        "text": text,
+        "reasoning": clean(reasoning),
+        "state": state.value,
+        "finish_reason": finish_reason,
+        "first_token_ms": first_token_ms,
+        "total_ms": total_ms,
+        "error": error_json(error),
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_input_tokens": usage.cached_input_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+    }
+    conversation_id = conn.execute(_SETTLE, values).scalar()
+    if conversation_id is None:
+        _reopen(conn, message_id)
+        conversation_id = conn.execute(_SETTLE, values).scalar_one()
+    search.add_message(conn, message_id, text)
     conn.execute(_TOUCH, {"id_": conversation_id, "now": now})
 
 
@@ -209,8 +198,8 @@ def mark_interrupted(conn: Connection, now: float) -> list[str]:
     For the start, when nobody can be writing. Returns the ids of their conversations.
     """
     rows = conn.execute(_UNFINISHED).all()
-    for seq, _, text in rows:
-        search.add_message(conn, seq, text)
+    for id, _, text in rows:
+        search.add_message(conn, id, text)
     ids = list(dict.fromkeys(row.conversation_id for row in rows))
     if rows:
         conn.execute(_INTERRUPT)
@@ -272,17 +261,21 @@ def _siblings(
     return {parent_id: tuple(ids) for parent_id, ids in found.items() if len(ids) > 1}
 
 
+def _reopen(conn: Connection, id: str) -> None:
+    """A settled message becomes `writing` and is no longer found. Raises `NotFound`."""
+    row = conn.execute(_INDEXED, {"id_": id}).first()
+    if row is None:
+        raise _missing(id)
+    search.remove_messages(conn, [(row.seq, row.text)])
+    conn.execute(_REOPEN, {"id_": id})
+
+
 def _place(conn: Connection, id: str) -> tuple[str, str, int]:
     """(conversation, role, depth) of a message. Raises `NotFound`."""
     row = conn.execute(_PLACE, {"id_": id}).first()
     if row is None:
         raise _missing(id)
     return row[0], row[1], row[2]
-
-
-def _insert(conn: Connection, message: Message) -> int:
-    key = conn.execute(_INSERT, new_row(message)).inserted_primary_key
-    return int(key[0])
 
 
 def _take_leaf(conn: Connection, answer: Message) -> None:

@@ -20,7 +20,7 @@ _LEAD_CHARS = 36  # shown before the first match
 _LOOK_CHARS = 20_000  # a match further into a message shows the message's beginning
 _MAX_TITLES = 10
 
-_ADD = text("INSERT INTO message_search (rowid, text) VALUES (:seq, :text)")
+_ADD = text("INSERT INTO message_search (rowid, text) SELECT seq, :text FROM messages WHERE id = :id")
 _REMOVE = text("INSERT INTO message_search (message_search, rowid, text) VALUES ('delete', :seq, :text)")
 _ADD_TITLE = text("INSERT INTO title_search (rowid, title) VALUES (:seq, :text)")
 _REMOVE_TITLE = text("DELETE FROM title_search WHERE rowid = :seq")
@@ -54,10 +54,10 @@ def search(conn: Connection, query: str, limit: int = 50) -> list[SearchHit]:
     return hits
 
 
-def add_message(conn: Connection, seq: int, message_text: str) -> None:
+def add_message(conn: Connection, id: str, message_text: str) -> None:
     """Makes a message findable. Call it once, in the transaction that stores or settles it."""
     if message_text and _has_full_text(conn):
-        conn.execute(_ADD, {"seq": seq, "text": words.index_text(message_text)})
+        conn.execute(_ADD, {"id": id, "text": words.index_text(message_text)})
 
 
 def remove_messages(conn: Connection, rows: Iterable[tuple[int, str]]) -> None:

@@ -23,7 +23,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def bring_up_to_date(
-    engines: Engines, *, read_only: bool, backups: Path | None, migrations: Path = MIGRATIONS, head: str = HEAD
+    engines: Engines,
+    *,
+    read_only: bool,
+    backups: Path | None,
+    migrations: Path = MIGRATIONS,
+    head: str = HEAD,
 ) -> None:
     """Migrates to `head` in one transaction, after a backup of a database that holds something.
 
@@ -45,7 +50,7 @@ def bring_up_to_date(
         )
     if read_only:
         raise StorageError(
-            "The database is not ready to be read by this version.",
+            "There is no database yet." if found.empty else "The database is from an earlier version.",
             hint="Open Mastra Desktop once; it prepares the database.",
             detail=f"revision {found.revision}, expected {head}",
         )

@@ -1,8 +1,8 @@
 """Words as full-text search sees them: text for the index, a typed query, and where it matches.
 
 FTS5's unicode61 takes a run of Chinese, Japanese or Korean for one word. Such runs become overlapping
-pairs, with the last character once more alone: 东京塔 -> 东京 京塔 塔. A run typed as a query is then a phrase
-of its pairs, and a single character is the beginning of a pair.
+pairs, with the last character once more alone: 东京塔 -> 东京 京塔 塔. A run typed as a query is then a
+phrase of its pairs, and a single character is the beginning of a pair.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _CJK = (
     "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _CJK_RUN = re.compile(f"[{_CJK}]+")
-_PIECE = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}](?:[^\W_{_CJK}]|[\u0300-\u036f])*")
+_LETTER = rf"[^\W_{_CJK}]"
+_PIECE = re.compile(rf"[{_CJK}]+|{_LETTER}(?:{_LETTER}|[\u0300-\u036f])*")
 _QUOTED = re.compile(r'"([^"]*)("|$)|([^\s"]+)')
 _MAX_QUERY_CHARS = 400
 _MAX_TERMS = 24
@@ -40,8 +41,8 @@ class Term:
     def as_pattern(self) -> str:
         """As a regular expression over folded text."""
         body = r"[\W_]*".join(_spelled(piece) for piece in self.pieces)
-        before = "" if _CJK_RUN.match(self.pieces[0]) else r"(?<![^\W_])"
-        after = "" if self.prefix or _CJK_RUN.match(self.pieces[-1]) else r"(?![^\W_])"
+        before = "" if _CJK_RUN.match(self.pieces[0]) else f"(?<!{_LETTER})"
+        after = "" if self.prefix or _CJK_RUN.match(self.pieces[-1]) else f"(?!{_LETTER})"
         return before + body + after
 
 

@@ -64,9 +64,8 @@ def upgrade() -> None:
         # Without its own copy of the text: half the size, and search.py reads the text from `messages`.
         op.execute(
             "CREATE VIRTUAL TABLE message_search USING fts5("
-            "text, content='', columnsize=0, prefix='1 2 3', tokenize='unicode61 remove_diacritics 2')"
+            "text, content='', columnsize=0, prefix='1 2', tokenize='unicode61 remove_diacritics 2')"
         )
         op.execute(
-            "CREATE VIRTUAL TABLE title_search USING fts5("
-            "title, tokenize='unicode61 remove_diacritics 2')"
+            "CREATE VIRTUAL TABLE title_search USING fts5(title, tokenize='unicode61 remove_diacritics 2')"
         )

@@ -1,0 +1,174 @@
+"""Keys of providers: in the system's keyring, or in memory for this run, never in a file of ours.
+
+Keyring calls can hang (a locked collection waits for its prompt), so each runs on a daemon thread with a
+time-out: neither the loop nor the exit ever waits for one. `keyring` is imported there as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mastra_desktop.domain.errors import StorageError
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+SERVICE = "mastra-desktop"
+MEMORY = "memory for this run"
+_NOT_OPENED = "not opened yet"
+
+# Stores that encrypt. Everything else (plain files, null, fail, unknown plug-ins) is refused.
+_TRUSTED = {
+    "keyring.backends.SecretService": "Secret Service",
+    "keyring.backends.libsecret": "Secret Service",
+    "keyring.backends.kwallet": "KWallet",
+    "keyring.backends.Windows": "Windows Credential Manager",
+    "keyring.backends.macOS": "macOS Keychain",
+}
+
+T = TypeVar("T")
+
+
+class Secrets:
+    """Looks keys up and keeps them. Belongs to one loop.
+
+    `environ` is where environment variables are read from. `find_backend` is for tests; by default
+    `keyring` chooses. Without a store that encrypts, keys live in memory and `is_persistent` is False.
+    """
+
+    def __init__(
+        self,
+        use_keyring: bool = True,
+        environ: Mapping[str, str] | None = None,
+        *,
+        timeout_s: float = 3.0,
+        find_backend: Callable[[], KeyringBackend] | None = None,
+    ) -> None:
+        self._use_keyring = use_keyring
+        self._environ = environ or {}
+        self._timeout_s = timeout_s
+        self._find_backend = find_backend or _keyring_choice
+        self._backend: KeyringBackend | None = None
+        self._opened = not use_keyring
+        self._memory: dict[str, str] = {}
+        self._hanging: set[asyncio.Future[Any]] = set()  # calls that timed out and still run
+        self._failed = False  # the last call did not come through
+
+    def __repr__(self) -> str:
+        return f"<Secrets in {self.store_name}>"
+
+    @property
+    def store_name(self) -> str:
+        """Where `set` keeps keys, for people: "Secret Service", "memory for this run", ..."""
+        if not self._opened:
+            return _NOT_OPENED
+        return _trusted_name(self._backend) if self._backend and not self._failed else MEMORY
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether a key that is set now outlives this run. False before the first use."""
+        return self._backend is not None and not self._failed
+
+    async def open(self) -> None:
+        """Finds the store, so that `store_name` tells. The other methods do it by themselves."""
+        if not self._opened:
+            found, backend = await self._call(partial(_choose, self._find_backend))
+            self._opened = found  # a search that hung is tried again
+            self._backend = backend
+
+    async def get(self, provider_id: str, env_names: Iterable[str] = ()) -> str | None:
+        """The provider's key, or None: kept in this run, in the keyring, or in one of the variables."""
+        if provider_id in self._memory:  # only there when the keyring did not take it, so it is newer
+            return self._memory[provider_id]
+        await self.open()
+        if self._backend:
+            _, key = await self._call(partial(self._backend.get_password, SERVICE, provider_id))
+            if key:
+                return key
+        return next((self._environ[name] for name in env_names if self._environ.get(name)), None)
+
+    async def set(self, provider_id: str, key: str) -> bool:
+        """Keeps `key` instead of the old one; returns whether it outlives this run."""
+        await self.open()
+        if self._backend:
+            kept, _ = await self._call(partial(self._backend.set_password, SERVICE, provider_id, key))
+            if kept:
+                self._memory.pop(provider_id, None)
+                return True
+        self._memory[provider_id] = key
+        return False
+
+    async def remove(self, provider_id: str) -> None:
+        """Forgets the key; nothing happens without one. Raises `StorageError` when the keyring refuses."""
+        self._memory.pop(provider_id, None)
+        await self.open()
+        if self._backend:
+            gone, _ = await self._call(partial(_delete, self._backend, provider_id))
+            if not gone:
+                raise StorageError(
+                    "The key could not be removed from the keyring.",
+                    hint="Unlock the keyring and try again.",
+                    retryable=True,
+                )
+
+    async def _call(self, work: Callable[[], T]) -> tuple[bool, T | None]:
+        """(True, result) of `work` on a thread of its own; (False, None) when it fails or takes too long."""
+        if self._hanging:
+            return False, None
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[tuple[bool, T | None]] = loop.create_future()
+
+        def run() -> None:
+            try:
+                outcome: tuple[bool, T | None] = (True, work())
+            except Exception:  # noqa: BLE001 - a backend raises whatever its platform does; keys stay out of logs
+                outcome = (False, None)
+            with suppress(RuntimeError):  # it came after the loop's end
+                loop.call_soon_threadsafe(finish, outcome)
+
+        def finish(outcome: tuple[bool, T | None]) -> None:
+            if done.done():
+                self._hanging.discard(done)
+            else:
+                done.set_result(outcome)
+
+        threading.Thread(target=run, name="keyring", daemon=True).start()
+        try:
+            outcome = await asyncio.wait_for(done, self._timeout_s)
+        except TimeoutError:
+            self._hanging.add(done)
+            outcome = (False, None)
+        self._failed = not outcome[0]
+        return outcome
+
+
+def _keyring_choice() -> KeyringBackend:
+    import keyring
+
+    return keyring.get_keyring()
+
+
+def _choose(find: Callable[[], KeyringBackend]) -> KeyringBackend | None:
+    """The trusted store among what `find` finds; out of a chain the first one, by itself."""
+    found = find()
+    candidates = [found]
+    if type(found).__module__ == "keyring.backends.chainer":
+        candidates = list(getattr(found, "backends", ()))
+    return next((backend for backend in candidates if _trusted_name(backend)), None)
+
+
+def _trusted_name(backend: KeyringBackend) -> str:
+    return _TRUSTED.get(type(backend).__module__, "")
+
+
+def _delete(backend: KeyringBackend, provider_id: str) -> None:
+    from keyring.errors import PasswordDeleteError
+
+    if backend.get_password(SERVICE, provider_id) is not None:
+        with suppress(PasswordDeleteError):  # somebody else removed it meanwhile
+            backend.delete_password(SERVICE, provider_id)
