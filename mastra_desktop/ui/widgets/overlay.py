@@ -1,0 +1,82 @@
+"""What popovers and dialogs stand on: a layer over the whole window, and the panel's frame and shadow."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QGraphicsDropShadowEffect, QWidget
+
+from mastra_desktop.ui.theme import ThemeController
+
+
+class Scrim(QWidget):
+    """Covers its window and keeps clicks from what is below; dimmed for dialogs, clear for popovers."""
+
+    pressed = Signal()
+
+    def __init__(self, window: QWidget, theme: ThemeController, *, dim: bool) -> None:
+        super().__init__(window)
+        self._theme, self._dim = theme, dim
+        self.setAttribute(Qt.WidgetAttribute.WA_NoMousePropagation)
+        window.installEventFilter(self)
+        self.setGeometry(window.rect())
+        theme.changed.connect(self.update)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        parent = self.parentWidget()
+        if watched is parent and event.type() == QEvent.Type.Resize and parent is not None:
+            self.setGeometry(parent.rect())
+        return False
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.pressed.emit()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._dim:
+            QPainter(self).fillRect(self.rect(), self._theme.current.color("scrim"))
+
+
+def add_shadow(widget: QWidget, theme: ThemeController, *, dialog: bool = False) -> None:
+    """The soft shadow that only overlays have."""
+    effect = QGraphicsDropShadowEffect(widget)
+    effect.setBlurRadius(40 if dialog else 16)
+    effect.setOffset(0, 12 if dialog else 4)
+    effect.setColor(theme.current.color("shadow.dialog" if dialog else "shadow.menu"))
+    widget.setGraphicsEffect(effect)
+
+
+class Popover(QFrame):
+    """A panel beside the widget that opened it. Esc or a click elsewhere closes it; focus goes back."""
+
+    closed = Signal()
+
+    def __init__(self, anchor: QWidget, theme: ThemeController) -> None:
+        scrim = Scrim(anchor.window(), theme, dim=False)
+        super().__init__(scrim)
+        self._scrim, self._anchor = scrim, anchor
+        self.setProperty("popup", "true")
+        self._scrim.pressed.connect(self.close_popover)
+        add_shadow(self, theme)
+
+    def open_popover(self) -> None:
+        """Show above the anchor if there is room, else below, inside the window."""
+        self._scrim.show()
+        self._scrim.raise_()
+        self.adjustSize()
+        space = self._scrim.rect().adjusted(8, 8, -8, -8)
+        top_left = self._anchor.mapTo(self._anchor.window(), QPoint(0, 0))
+        top = top_left.y() - self.height() - 4
+        if top < space.top():
+            top = min(top_left.y() + self._anchor.height() + 4, space.bottom() - self.height())
+        left = max(space.left(), min(top_left.x(), space.right() - self.width()))
+        self.move(left, max(space.top(), top))
+        self.show()
+
+    def close_popover(self) -> None:
+        """Close once; later calls do nothing."""
+        if self._scrim.isHidden():
+            return
+        self._scrim.hide()
+        self._anchor.setFocus(Qt.FocusReason.PopupFocusReason)
+        self.closed.emit()
+        self._scrim.deleteLater()
