@@ -44,7 +44,7 @@ _FILTERED = re.compile(r"content_filter|content_policy|content management policy
 
 
 def network_error(error: Exception, host: str) -> ProviderError:
-    """What httpx (or the transport below it) raised, for `host` ("127.0.0.1:1234"), as NetworkError or ProviderTimeout.
+    """What httpx (or the transport below it) raised, as NetworkError or ProviderTimeout for `host`.
 
     The causes are looked through, because the aiohttp transport names a dropped connection
     ConnectTimeout and a failed TLS handshake ConnectError.

@@ -37,6 +37,7 @@ class HttpSettings:
     read_idle_timeout_s: float = 120
     whole_answer_s: float = 600
     max_retries: int = 2
+    first_retry_wait_s: float = 0.5
     max_connections: int = 100
 
 
@@ -127,10 +128,22 @@ def _proxy_mounts(
             log.warning("proxy setting for %s ignored: %s", scheme, type(error).__name__)
     if mounts:
         for host in (*_LOOPBACK, *direct):
-            bare = host.strip("[]")
-            exact = host in _LOOPBACK or ":" in bare or bare.replace(".", "").isdigit()
-            mounts[f"all://{'[' + bare + ']' if ':' in bare else ('' if exact else '*') + bare}"] = None
+            pattern = _direct_pattern(host)
+            try:
+                httpx.URL(pattern)
+            except httpx.InvalidURL:
+                log.warning("no_proxy entry ignored")
+            else:
+                mounts[pattern] = None
     return mounts
+
+
+def _direct_pattern(host: str) -> str:
+    """The httpx mount pattern for one entry of no_proxy: names also cover what ends like them."""
+    if host.count(":") > 1:
+        return f"all://[{host.strip('[]')}]"
+    exact = host in _LOOPBACK or host.replace(".", "").replace(":", "").isdigit()
+    return f"all://{host}" if exact else f"all://*{host}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ class OpenAIChatProvider:
     async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent]:
         """See `Provider.stream`. Tries again by itself before the first piece, never after."""
         body = self._body(prompt)
-        policy = RetryPolicy(self._http.settings.max_retries)
+        settings = self._http.settings
+        policy = RetryPolicy(settings.max_retries, settings.first_retry_wait_s)
         self.active_streams += 1
         try:
             async with aclosing(
