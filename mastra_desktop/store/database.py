@@ -8,9 +8,11 @@ await database.write(messages.settle, message_id, text=..., ...)
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -21,6 +23,8 @@ from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.store.engines import READERS, Engines, driver_connection, make_engines, sqlite_path
 from mastra_desktop.store.failures import translated
 from mastra_desktop.store.upgrade import bring_up_to_date
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,6 +94,14 @@ class Database:
         self._writer.submit(_deliver, job, loop, done)
         return await done
 
+    def write_soon(
+        self, fn: Callable[Concatenate[Connection, P], object], *args: P.args, **kw: P.kwargs
+    ) -> None:
+        """Queues a write that nobody waits for, after those asked for before. A failure is logged."""
+        self._must_be_open()
+        job = partial(self._change, fn, *args, **kw)
+        self._writer.submit(copy_context().run, _log_failure, job)
+
     async def close(self) -> None:
         """Waits for what is queued, folds the log into the file and ends the threads. Safe to call twice."""
         if self._closed:
@@ -97,8 +109,10 @@ class Database:
         self._closed = True
         try:
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, self._close_now))
-        finally:
-            self._writer.shutdown(wait=False)
+        except BaseException:
+            self._writer.shutdown(wait=False)  # what is queued still happens
+            raise
+        self._writer.shutdown()
 
     def _look(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
         with translated(self.path, self._backups), self._engines.reader.begin() as conn:
@@ -139,6 +153,13 @@ def _deliver(job: Callable[[], T], loop: asyncio.AbstractEventLoop, done: asynci
         tell = partial(done.set_result, result)
     with suppress(RuntimeError):  # the loop ended without waiting for close()
         loop.call_soon_threadsafe(_tell, done, tell)
+
+
+def _log_failure(job: Callable[[], object]) -> None:
+    try:
+        job()
+    except Exception:  # the next write, which somebody waits for, tells the person
+        log.exception("a write in the background failed")
 
 
 def _tell(done: asyncio.Future[T], tell: Callable[[], None]) -> None:
