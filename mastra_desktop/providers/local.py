@@ -101,8 +101,9 @@ class LocalProvider:
         self._folders = tuple(folders)
         self._publish = publish
         self._model_path = model_path
-        self._context_tokens = context_tokens
-        self._threads = threads or _default_threads()
+        self._configured_context_tokens = context_tokens
+        self.context_tokens = context_tokens or (manifest[0].context_tokens if manifest else None)
+        self._threads = threads
         self._idle_stop_s = idle_stop_s
         self._load_timeout_s = load_timeout_s
         self._command = list(command) if command is not None else host_command()
@@ -118,7 +119,9 @@ class LocalProvider:
     async def find(self) -> ModelFile:
         """The file the next start loads. Raises LocalModelError when there is none."""
         found = await asyncio.to_thread(find_model, self._model_path, self._folders, self._manifest)
-        return replace(found, context_tokens=self._context_tokens or found.context_tokens)
+        found = replace(found, context_tokens=self._configured_context_tokens or found.context_tokens)
+        self.context_tokens = found.context_tokens
+        return found
 
     def set_model_file(self, path: Path | None) -> None:
         """Takes another file (None: the built-in one) from the next answer on; a running one ends first."""
@@ -217,7 +220,7 @@ class LocalProvider:
             process = await ModelProcess.start(
                 self._command,
                 found,
-                threads=self._threads,
+                threads=self._threads or _default_threads(),
                 load_timeout_s=self._load_timeout_s,
                 on_change=self._on_change,
             )
