@@ -10,6 +10,7 @@ HAS_DISPLAY := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter-out Linux,$(shell una
 
 run:
 	@packaging/bootstrap.sh run window $(if $(HAS_DISPLAY),,screen)
+	@echo "Looking for the built-in model (fetched once, about 490 MB)."
 	@$(PYTHON) packaging/fetch_model.py default >/dev/null || echo "Going on without the built-in model."
 ifneq ($(HAS_DISPLAY),)
 	@.venv/bin/mastra-desktop

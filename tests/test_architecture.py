@@ -41,7 +41,7 @@ def test_imports_go_one_way() -> None:
     """The layers of docs/architecture.md hold: the contracts of import-linter in pyproject.toml."""
     program = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-4000:]
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
 
 
 def test_panes_do_not_know_each_other() -> None:

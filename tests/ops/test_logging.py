@@ -88,7 +88,8 @@ def test_secrets_are_removed_everywhere(tmp_path: Path) -> None:
     """In the event, in facts of any depth, under telling names, in tracebacks and from other packages."""
     key = "sk-abcdefghij1234567890"
     with setup_logging(tmp_path, LoggingConfig()):
-        log.info("used " + key, api_key="plain-words", deep={"list": [{"password": "hunter2", "x": key}]})
+        used = f"used {key}"
+        log.info(used, api_key="plain-words", deep={"list": [{"password": "hunter2", "x": key}]})
         logging.getLogger("elsewhere").warning("sent %s", {"Authorization": f"Bearer {key}"})
         try:
             int(key)
