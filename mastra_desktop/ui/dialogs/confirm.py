@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
-from mastra_desktop.ui.widgets.overlay import Scrim, add_shadow
+from mastra_desktop.ui.widgets.overlay import Scrim, add_shadow, fit_height
 from mastra_desktop.ui.widgets.painting import restyle
 
 _WIDTH = 420
@@ -75,7 +75,7 @@ class ConfirmDialog(QDialog):
         self._scrim.show()
         self._scrim.raise_()
         restyle(self)
-        self.adjustSize()
+        fit_height(self)
         self._center()
         self.show()
         self.raise_()

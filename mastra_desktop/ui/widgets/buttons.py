@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QIcon, QKeySequence
+from PySide6.QtGui import QIcon, QKeyEvent, QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
 
 from mastra_desktop.ui.icons import Icons
@@ -45,7 +45,7 @@ class Button(QPushButton):
         self._timer = QTimer(self)
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self._turn)
-        self.setProperty("size", size)
+        self.setProperty("buttonSize", size)  # "size" is the widget's own
         self.setAutoDefault(False)
         self.setCursor(Qt.CursorShape.ArrowCursor)
         FocusRing(self, theme, 8 if size == "large" else 6)
@@ -71,7 +71,6 @@ class Button(QPushButton):
         if loading == self.loading:
             return
         self._spinner = SpinnerIcon(self._theme, _ICON_COLOR[self._variant]) if loading else None
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, loading)
         if loading:
             self._timer.start()
         else:
@@ -83,9 +82,17 @@ class Button(QPushButton):
         if not self.loading:
             super().click()
 
-    def nextCheckState(self) -> None:
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         if not self.loading:
-            super().nextCheckState()
+            super().mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.loading and event.key() == Qt.Key.Key_Space:
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()  # Qt leaves Enter to a dialog's default button
+            return
+        super().keyPressEvent(event)
 
     def _turn(self) -> None:
         if self._spinner is not None:

@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QTextCursor,
 )
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.theme import ThemeController
@@ -98,6 +98,7 @@ class Composer(QWidget):
         column.addLayout(self._queue)
         column.addWidget(self._frame)
         self.setFocusProxy(self._editor)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.set_busy(False)
 
     def add_widget(self, widget: QWidget) -> None:
@@ -220,7 +221,9 @@ class _Editor(QPlainTextEdit):
     def _fit(self) -> None:
         # A plain text document counts its height in lines, wrapped ones included.
         lines = int(self.document().size().height())
-        height = max(1, min(lines, _MOST_LINES)) * self.fontMetrics().lineSpacing() + 4
+        first = self.document().firstBlock().layout()
+        line = first.lineAt(0).height() if first.lineCount() else self.fontMetrics().lineSpacing()
+        height = round(max(1, min(lines, _MOST_LINES)) * line) + 4
         if height != self.height():
             self.setFixedHeight(height)
         policy = (
@@ -262,6 +265,9 @@ class _StopButton(Button):
         self.setIcon(icons.icon("square", "danger.fg", 14))
         self._kbd = Kbd("Esc", self)
         self._kbd.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint() + QSize(self._kbd.sizeHint().width() + 4, 0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -27,6 +27,7 @@ class FocusRing(QObject):
         self._target, self._theme, self._radius = target, theme, radius
         self._ring: _Ring | None = None
         self._followed: list[QWidget] = []
+        self._waiting = False  # shown again when the window comes back
         target.installEventFilter(self)
 
     @property
@@ -37,15 +38,20 @@ class FocusRing(QObject):
         kind = event.type()
         if watched is self._target:
             if isinstance(event, QFocusEvent):
-                if event.gotFocus() and event.reason() not in _BY_POINTER:
-                    self._show()
-                elif event.lostFocus():
-                    self._hide()
+                self._focus_moved(event)
             elif kind == QEvent.Type.Hide:
                 self._hide()
         if kind in _GEOMETRY and self.shown:
             self._place()
         return False
+
+    def _focus_moved(self, event: QFocusEvent) -> None:
+        by_window = event.reason() == Qt.FocusReason.ActiveWindowFocusReason
+        if event.lostFocus():
+            self._waiting = by_window and self.shown
+            self._hide()
+        elif self._waiting if by_window else event.reason() not in _BY_POINTER:
+            self._show()
 
     def _show(self) -> None:
         window = self._target.window()

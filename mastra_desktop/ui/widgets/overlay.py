@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGraphicsDropShadowEffect, QWidget
 
 from mastra_desktop.ui.theme import ThemeController
@@ -45,6 +45,14 @@ def add_shadow(widget: QWidget, theme: ThemeController, *, dialog: bool = False)
     widget.setGraphicsEffect(effect)
 
 
+def fit_height(widget: QWidget) -> None:
+    """Make a widget of fixed width as high as its wrapped labels need; `adjustSize` asks before they wrap."""
+    layout = widget.layout()
+    if layout is not None:
+        layout.activate()
+        widget.resize(widget.width(), layout.totalHeightForWidth(widget.width()))
+
+
 class Popover(QFrame):
     """A panel beside the widget that opened it. Esc or a click elsewhere closes it; focus goes back."""
 
@@ -71,6 +79,12 @@ class Popover(QFrame):
         left = max(space.left(), min(top_left.x(), space.right() - self.width()))
         self.move(left, max(space.top(), top))
         self.show()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.close_popover()
+            return
+        super().keyPressEvent(event)
 
     def close_popover(self) -> None:
         """Close once; later calls do nothing."""

@@ -122,7 +122,11 @@ class _RailItem(QToolButton):
 
     def sizeHint(self) -> QSize:
         theme = self._theme.current
-        return QSize(theme.scaled(60), theme.scaled(52)) if self._labelled else QSize(44, 40)
+        if not self._labelled:
+            return QSize(44, 40)
+        words = QFontMetrics(theme.font("caption")).horizontalAdvance(self._label) + 2
+        widest = theme.scaled(theme.px("layout.rail.width")) - 8
+        return QSize(min(widest, max(theme.scaled(60), words)), theme.scaled(52))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()

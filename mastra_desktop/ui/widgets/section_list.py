@@ -42,6 +42,7 @@ class SectionList(QListView):
         self._theme = theme
         self._editor: QLineEdit | None = None
         self._editing = ""
+        self._rows: QAbstractItemModel | None = None
         self.rename_enabled = True
         self.setAccessibleName(label)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -61,6 +62,7 @@ class SectionList(QListView):
 
     def setModel(self, model: QAbstractItemModel | None) -> None:
         super().setModel(model)
+        self._rows = model
         if model is not None:
             for signal in (model.modelReset, model.rowsInserted, model.dataChanged):
                 signal.connect(self._watch_busy)
@@ -81,10 +83,9 @@ class SectionList(QListView):
 
     def index_of(self, row_id: str) -> QModelIndex:
         """The row's index, invalid when it is not there."""
-        model = self.model()
-        if model is not None and row_id:
-            for row in range(model.rowCount()):
-                index = model.index(row, 0)
+        if self._rows is not None and row_id:
+            for row in range(self._rows.rowCount()):
+                index = self._rows.index(row, 0)
                 if index.data(RowRole.ID) == row_id:
                     return index
         return QModelIndex()
@@ -109,7 +110,7 @@ class SectionList(QListView):
         self._editor = editor
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if self._editor is not None and watched is self._editor:
+        if watched == self._editor:
             if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
                 if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
                     self._finish_rename(keep=event.key() != Qt.Key.Key_Escape)
@@ -176,10 +177,9 @@ class SectionList(QListView):
             self._turning.stop()
 
     def _busy_rows(self) -> list[QModelIndex]:
-        model = self.model()
-        if model is None:
+        if self._rows is None:
             return []
-        indexes = (model.index(row, 0) for row in range(model.rowCount()))
+        indexes = (self._rows.index(row, 0) for row in range(self._rows.rowCount()))
         return [index for index in indexes if index.data(RowRole.BUSY)]
 
     def _turn(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button, IconButton
-from mastra_desktop.ui.widgets.overlay import add_shadow
+from mastra_desktop.ui.widgets.overlay import add_shadow, fit_height
 from mastra_desktop.ui.widgets.painting import Tone, tone_text
 
 _WIDTH, _MARGIN, _GAP, _MOST = 368, 16, 8, 3
@@ -80,7 +80,7 @@ class ToastArea(QObject):
         bottom = self._window.height() - self._bottom - _MARGIN
         for toast in reversed(self._toasts):
             toast.setFixedWidth(min(_WIDTH, self._window.width() - 2 * _MARGIN))
-            toast.adjustSize()
+            fit_height(toast)
             bottom -= toast.height()
             toast.move(self._window.width() - _MARGIN - toast.width(), bottom)
             toast.raise_()
