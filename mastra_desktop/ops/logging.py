@@ -12,8 +12,9 @@ full disk never fails one. structlog renders the lines; it is imported by that t
 from __future__ import annotations
 
 import logging
+import os
+import os
 import queue
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ def operation(name: str) -> Iterator[str]:
     Inside another operation the outer id stays, so that one click is one id down to the row.
     """
     outer_id, _ = _operation.get()
-    operation_id = outer_id or secrets.token_hex(4)
+    operation_id = outer_id or os.urandom(4).hex()
     token = _operation.set((operation_id, name))
     try:
         yield operation_id
