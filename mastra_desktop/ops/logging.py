@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import os
 import queue
 import sys
 from collections.abc import Iterator
