@@ -14,6 +14,7 @@ class Provider(Protocol):
 
     id: str
     on_this_computer: bool
+    context_tokens: int | None  # how much it can read and write in one go; None when not known
 
     def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent]:
         """Yields the answer in pieces, then one `AnswerEnd`.

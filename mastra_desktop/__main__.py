@@ -1,0 +1,25 @@
+"""`python -m mastra_desktop`: finds out what is wanted before it imports anything heavy."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the window (no arguments), the model's child process, or a command. The exit code."""
+    args = sys.argv[1:] if argv is None else argv
+    if args[:1] == ["_model-host"]:
+        from mastra_desktop.providers.model_host import main as run_model_host
+
+        return run_model_host()
+    if not args:
+        from mastra_desktop.app import run_window
+
+        return run_window()
+    from mastra_desktop.cli import run_command
+
+    return run_command(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

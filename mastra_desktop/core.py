@@ -1,0 +1,130 @@
+"""Builds everything below the window, in order, and closes it in reverse.
+
+The same core runs in the window's engine thread, under `ask` and in every other command. No Qt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from mastra_desktop.domain.errors import DataHomeBusy, MastraError
+from mastra_desktop.ops import config as configuration
+from mastra_desktop.ops.bus import Bus
+from mastra_desktop.ops.lock import HomeLock, read_owner
+from mastra_desktop.ops.logging import get_logger, setup_logging
+from mastra_desktop.paths import Paths, prepare_home
+from mastra_desktop.providers import http
+from mastra_desktop.providers.registry import Registry
+from mastra_desktop.services.chat import ChatService
+from mastra_desktop.services.conversations import ConversationsService
+from mastra_desktop.services.health import HealthService
+from mastra_desktop.services.providers import ProvidersService
+from mastra_desktop.store import messages
+from mastra_desktop.store.database import Database
+from mastra_desktop.store.secrets import Secrets
+
+READER_PATIENCE_S = 2.0
+
+Access = Literal["own", "read"]
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What a window, a command or the API works with."""
+
+    paths: Paths
+    loaded: configuration.Loaded
+    bus: Bus
+    db: Database
+    secrets: Secrets
+    registry: Registry
+    chat: ChatService
+    conversations: ConversationsService
+    providers: ProvidersService
+    health: HealthService
+    interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
+
+
+@asynccontextmanager
+async def open_core(
+    paths: Paths, environ: Mapping[str, str], *, purpose: str, access: Access = "own", answers: bool = False
+) -> AsyncIterator[Core]:
+    """The core over the data home of `paths`.
+
+    `own` takes the data home for this process. `read` does so when nobody has it, and else looks into the
+    database beside its owner and writes nothing. With `answers` what a request needs is imported meanwhile.
+    Raises ConfigError, DataHomeBusy, StorageError and its kin; a bug is logged on its way through.
+    """
+    if answers:
+        threading.Thread(target=http.preload, name="preload", daemon=True).start()
+    async with AsyncExitStack() as stack:
+        loaded = configuration.load(paths, environ)
+        prepare_home(paths)
+        lock = await _take_home(paths, purpose, access)
+        owning = lock is not None
+        if lock is not None:
+            stack.callback(lock.release)
+            stack.enter_context(setup_logging(paths.logs, loaded.config.logging))
+        stack.push(_log_bug)
+        log.info("start", purpose=purpose, owning=owning)
+        bus = Bus()
+
+        url = loaded.config.database.url or f"sqlite:///{paths.database}"
+        db = await Database.open(url, read_only=not owning, backups=paths.backups)
+        stack.push_async_callback(db.close)
+        interrupted = await db.write(messages.mark_interrupted, time.time()) if owning else []
+
+        secrets = Secrets(environ=environ)
+        registry = Registry(())
+        stack.push_async_callback(registry.aclose)
+        providers = ProvidersService(paths, environ, loaded, secrets, registry, bus)
+        stack.push_async_callback(providers.aclose)
+        await providers.start()
+        conversations = ConversationsService(db, bus)
+        if owning:
+            await conversations.purge_trash()
+        yield Core(
+            paths=paths,
+            loaded=loaded,
+            bus=bus,
+            db=db,
+            secrets=secrets,
+            registry=registry,
+            chat=ChatService(db, registry, bus),
+            conversations=conversations,
+            providers=providers,
+            health=HealthService(paths, db, secrets, providers),
+            interrupted=len(interrupted),
+        )
+        log.info("stop", purpose=purpose)
+
+
+async def _take_home(paths: Paths, purpose: str, access: Access) -> HomeLock | None:
+    """The data home for this process, or None where reading beside its owner will do.
+
+    A command that only reads may have it for a moment, and is waited for. Raises DataHomeBusy.
+    """
+    until = time.monotonic() + READER_PATIENCE_S
+    while True:
+        try:
+            return HomeLock.acquire(paths.home, purpose)
+        except DataHomeBusy:
+            if access == "read":
+                return None
+            owner = read_owner(paths.home)
+            if owner is None or owner.purpose != "read" or time.monotonic() > until:
+                raise
+        await asyncio.sleep(0.02)
+
+
+def _log_bug(_kind: object, error: BaseException | None, _trace: object) -> bool:
+    if isinstance(error, Exception) and not isinstance(error, MastraError | BrokenPipeError):
+        log.exception("bug")
+    return False

@@ -1,0 +1,264 @@
+"""Answers: one prompt in, a stream of reply events out, every step kept.
+
+The prompt and an empty answer are committed before the request goes out; what has arrived is saved
+about once a second and when the reply ends, whatever ends it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from mastra_desktop.domain.chat import Message, MessageState, Role
+from mastra_desktop.domain.errors import BadRequest, MastraError, NotFound, describe
+from mastra_desktop.domain.events import ConversationChanged
+from mastra_desktop.domain.models import LOCAL_MODEL_ID
+from mastra_desktop.domain.replies import (
+    AnswerEnd,
+    Prompt,
+    ProviderEvent,
+    ReasoningDelta,
+    ReplyEvent,
+    ReplyStarted,
+    TextDelta,
+)
+from mastra_desktop.ops.logging import get_logger
+from mastra_desktop.services.history import build_messages
+from mastra_desktop.services.reply import Reply
+from mastra_desktop.store import conversations, messages
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.providers.registry import Registry
+    from mastra_desktop.store.database import Database
+
+HISTORY_MESSAGES = 400
+SYSTEM_PROMPT = "You are a helpful assistant. Answer briefly, in the language of the question."
+
+log = get_logger(__name__)
+
+# Stores the beginning of a turn: (the prompt when it is new, the answer's row).
+Begin = Callable[["Connection"], tuple[Message | None, Message]]
+
+
+class ChatService:
+    """Replies to prompts. One reply at a time per conversation; any number of conversations.
+
+    Every reply is an async generator. Closing or cancelling it ends the request, and what arrived is
+    kept as stopped by the time that returns. Nothing happens before its first step.
+    """
+
+    def __init__(
+        self, db: Database, registry: Registry, bus: Bus, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._db = db
+        self._registry = registry
+        self._bus = bus
+        self._clock = clock
+        self._answering: dict[str, Reply] = {}  # by conversation
+
+    def reply(
+        self,
+        text: str,
+        *,
+        conversation_id: str | None = None,
+        model_id: str = "",
+        temperature: float | None = None,
+        parent_id: str | None = None,
+    ) -> AsyncGenerator[ReplyEvent]:
+        """Answers `text` at the end of the conversation (a new one when it is None).
+
+        `parent_id` puts it after that message instead. Raises BadRequest for an empty prompt or while
+        the conversation is being answered, NotFound, StorageError; trouble with the provider comes as
+        a `ReplyFailed` event.
+        """
+
+        def begin(conn: Connection) -> tuple[Message, Message]:
+            if conversation_id is None:
+                conversation = conversations.create(
+                    conn, id=_new_id(), title=title_from(text), model_id=model_id, now=self._clock()
+                )
+            else:
+                conversation = conversations.get(conn, conversation_id)
+            model = model_id or conversation.model_id
+            return self._begin_turn(conn, conversation.id, parent_id or conversation.leaf_id, text, model)
+
+        _must_say_something(text)
+        return self._run(begin, temperature=temperature)
+
+    def edit(self, message_id: str, text: str, *, model_id: str = "") -> AsyncGenerator[ReplyEvent]:
+        """Asks an earlier prompt anew with other words: a sibling of that message, and its answer."""
+
+        def begin(conn: Connection) -> tuple[Message, Message]:
+            old = _of_role(messages.get(conn, message_id), Role.USER)
+            model = model_id or conversations.get(conn, old.conversation_id).model_id
+            return self._begin_turn(conn, old.conversation_id, old.parent_id, text, model)
+
+        _must_say_something(text)
+        return self._run(begin)
+
+    def retry(self, message_id: str, *, model_id: str = "") -> AsyncGenerator[ReplyEvent]:
+        """Answers the same prompt once more: the new answer is a sibling of `message_id`."""
+
+        def begin(conn: Connection) -> tuple[None, Message]:
+            old = _of_role(messages.get(conn, message_id), Role.ASSISTANT)
+            if old.parent_id is None:
+                raise NotFound("This answer has no prompt.", hint="Ask again in the box below.")
+            answer = messages.begin_try(
+                conn,
+                user_message_id=old.parent_id,
+                answer_id=_new_id(),
+                model_id=model_id or old.model_id,
+                now=self._clock(),
+            )
+            return None, answer
+
+        return self._run(begin)
+
+    def continue_reply(self, message_id: str) -> AsyncGenerator[ReplyEvent]:
+        """Goes on with a stopped or interrupted answer; the new text is appended to the same message."""
+
+        def begin(conn: Connection) -> tuple[None, Message]:
+            old = _of_role(messages.get(conn, message_id), Role.ASSISTANT)
+            if old.state is MessageState.DONE and old.finish_reason != "length":
+                raise BadRequest("This answer is complete.", hint="Ask a new question instead.")
+            return None, messages.begin_continue(conn, message_id=message_id, now=self._clock())
+
+        return self._run(begin, continuing=True)
+
+    async def _run(
+        self, begin: Begin, *, temperature: float | None = None, continuing: bool = False
+    ) -> AsyncGenerator[ReplyEvent]:
+        """The one way every reply goes: begin, answer, settle."""
+        reply = Reply(self._db, self._clock)
+        try:
+            started, history = await self._begin(reply, begin)
+            yield started
+            try:
+                async with aclosing(self._ask(reply, history, temperature, continuing)) as events:
+                    async for event in events:
+                        if isinstance(event, AnswerEnd):
+                            reply.end(event)
+                            continue
+                        if isinstance(event, TextDelta):
+                            reply.add_text(event.text)
+                        elif isinstance(event, ReasoningDelta):
+                            reply.add_reasoning(event.text)
+                        yield event
+                reply.check_ended()
+            except MastraError as error:
+                log.warning("reply failed", code=error.code, message=error.message, detail=error.detail)
+                yield reply.fail(error.info)
+            except Exception as error:  # a bug settles the turn like any other failure
+                log.exception("reply failed by a bug")
+                yield reply.fail(describe(error))
+            if trouble := await reply.settle():
+                yield trouble
+            yield reply.finished()
+        finally:
+            # Reached from every await and yield above, so also when cancelled or closed at one.
+            await reply.stop()
+            self._forget(reply)
+
+    async def _begin(self, reply: Reply, begin: Begin) -> tuple[ReplyStarted, list[Message]]:
+        """Stores the beginning of the turn. Raises what `begin` raises, and then nothing is stored."""
+
+        def begin_alone(conn: Connection) -> tuple[Message | None, Message, list[Message]]:
+            # On the writer's thread, one after another: two replies never begin in one conversation.
+            question, answer = begin(conn)
+            if answer.conversation_id in self._answering:
+                raise BadRequest(
+                    "This conversation is still being answered.",
+                    hint="Wait for the answer, or stop it.",
+                    retryable=True,
+                )
+            if question is not None and question.parent_id is None:
+                history = [question, answer]
+            else:
+                history = messages.path_page(conn, answer.conversation_id, limit=HISTORY_MESSAGES)
+            reply.begin(answer)
+            self._answering[answer.conversation_id] = reply
+            return question, answer, history
+
+        try:
+            question, answer, history = await self._db.write(begin_alone)
+        except Exception:
+            reply.settled = True  # there is no row to settle
+            raise
+        self._bus.publish(ConversationChanged(answer.conversation_id))
+        started = ReplyStarted(
+            answer.conversation_id,
+            answer.id,
+            answer.model_id,
+            question.id if question else None,
+            question.parent_id if question else answer.parent_id,
+        )
+        return started, history
+
+    def _begin_turn(
+        self, conn: Connection, conversation_id: str, parent_id: str | None, text: str, model_id: str
+    ) -> tuple[Message, Message]:
+        return messages.begin_turn(
+            conn,
+            conversation_id=conversation_id,
+            user_id=_new_id(),
+            answer_id=_new_id(),
+            parent_id=parent_id,
+            text=text,
+            model_id=model_id or LOCAL_MODEL_ID,
+            now=self._clock(),
+        )
+
+    def _ask(
+        self, reply: Reply, history: list[Message], temperature: float | None, continuing: bool
+    ) -> AsyncGenerator[ProviderEvent]:
+        answer = reply.message
+        provider, model_name = self._registry.resolve(answer.model_id)
+        goes_on = continuing and bool(answer.text)
+        prompt = Prompt(
+            model_name,
+            build_messages(history, provider.context_tokens, keep_last=goes_on),
+            system=SYSTEM_PROMPT,
+            temperature=temperature,
+            continue_last=goes_on,
+        )
+        return provider.stream(prompt)
+
+    def _forget(self, reply: Reply) -> None:
+        if not reply.begun:
+            return
+        conversation_id = reply.message.conversation_id
+        if self._answering.get(conversation_id) is reply:
+            del self._answering[conversation_id]
+        self._bus.publish(ConversationChanged(conversation_id))
+        log.info("reply settled", message_id=reply.message.id, state=reply.state)
+
+
+def title_from(text: str) -> str:
+    """A conversation's first title: the prompt's first line, cut at a word near 60 characters."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = line.lstrip("#>*- ").strip() or "New chat"
+    if len(line) <= 60:
+        return line
+    cut = line[:60]
+    return (cut.rsplit(" ", 1)[0] if " " in cut[30:] else cut).rstrip(" ,.;:") + "…"
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _of_role(message: Message, role: Role) -> Message:
+    if message.role is not role:
+        raise BadRequest("That works on another kind of message.", detail=f"{message.id} is {message.role}")
+    return message
+
+
+def _must_say_something(text: str) -> None:
+    if not text.strip():
+        raise BadRequest("The prompt is empty.", hint="Write something to ask.")

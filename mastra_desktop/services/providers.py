@@ -1,0 +1,207 @@
+"""Who can answer, as the person sees it: the built-in model and the servers of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mastra_desktop.domain.errors import BadRequest, ErrorInfo, LocalModelError, NotFound
+from mastra_desktop.domain.events import ProvidersChanged
+from mastra_desktop.domain.models import LOCAL_PROVIDER_ID, ModelInfo, ProviderTest
+from mastra_desktop.ops import config as configuration
+from mastra_desktop.ops import config_file
+from mastra_desktop.providers.http import HttpPool, HttpSettings
+from mastra_desktop.providers.local import LocalProvider
+from mastra_desktop.providers.model_files import check_file, read_manifest
+from mastra_desktop.providers.openai_chat import OpenAIChatProvider
+
+if TYPE_CHECKING:
+    from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.ops.config import Config, HttpConfig, Loaded, ProviderConfig
+    from mastra_desktop.paths import Paths
+    from mastra_desktop.providers.base import Provider
+    from mastra_desktop.providers.registry import Registry
+    from mastra_desktop.store.secrets import Secrets
+
+# The kinds that speak OpenAI's chat completions; Anthropic, Google and Ollama have wire formats of their own.
+BASE_URLS = {
+    "openai": "https://api.openai.com/v1",
+    "groq": "https://api.groq.com/openai/v1",
+    "mistral": "https://api.mistral.ai/v1",
+    "deepseek": "https://api.deepseek.com/v1",
+    "xai": "https://api.x.ai/v1",
+    "openrouter": "https://openrouter.ai/api/v1",
+}
+KEY_VARIABLES = {
+    "openai": ("OPENAI_API_KEY",),
+    "groq": ("GROQ_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "xai": ("XAI_API_KEY",),
+    "openrouter": ("OPENROUTER_API_KEY",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """A configured provider. `key_kept_in` is empty when it has no key."""
+
+    id: str
+    kind: str
+    base_url: str
+    models: tuple[str, ...]
+    key_kept_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModelInfo:
+    """The built-in model's file, or why there is none. `chosen`: the person picked this file."""
+
+    name: str
+    path: Path | None
+    size_bytes: int
+    chosen: bool
+    error: ErrorInfo | None = None
+
+
+class ProvidersService:
+    """Keeps the registry equal to the configuration, and edits both together."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        environ: Mapping[str, str],
+        loaded: Loaded,
+        secrets: Secrets,
+        registry: Registry,
+        bus: Bus,
+    ) -> None:
+        self._paths = paths
+        self._environ = environ
+        self._loaded = loaded
+        self._secrets = secrets
+        self._registry = registry
+        self._bus = bus
+        self._pool = HttpPool(_http_settings(loaded.config.http))
+        local = loaded.config.local
+        self._local = LocalProvider(
+            read_manifest(paths.resources / "models.json"),
+            (paths.models, paths.resources / "models", paths.cache / "models"),
+            bus.publish,
+            model_path=Path(local.model_path) if local.model_path else None,
+            threads=local.threads or None,
+            idle_stop_s=local.idle_stop_s,
+        )
+
+    @property
+    def config(self) -> Config:
+        return self._loaded.config
+
+    async def start(self) -> None:
+        """Fills the registry from the configuration."""
+        usable = (p for p in self.config.providers if p.base_url or p.kind in BASE_URLS)
+        await self._registry.replace([self._local, *(self._build(p) for p in usable)])
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    async def models(self) -> tuple[list[ModelInfo], dict[str, ErrorInfo]]:
+        """The models that can be asked now, and why a provider offers none."""
+        return await self._registry.models()
+
+    async def servers(self) -> list[ServerInfo]:
+        found = []
+        for provider in self.config.providers:
+            key = await self._secrets.get(provider.id, KEY_VARIABLES.get(provider.kind, ()))
+            kept_in = self._secrets.store_name if key else ""
+            found.append(
+                ServerInfo(provider.id, provider.kind, provider.base_url, tuple(provider.models), kept_in)
+            )
+        return found
+
+    async def test(self, base_url: str, key: str = "", model_names: tuple[str, ...] = ()) -> ProviderTest:
+        """Tries a server before it is added. Raises ConfigError for an address that is none."""
+
+        async def given_key() -> str | None:
+            return key or None
+
+        provider = OpenAIChatProvider("test", base_url, http=self._pool, key=given_key, models=model_names)
+        return await provider.test()
+
+    async def test_saved(self, provider_id: str) -> ProviderTest:
+        return await self._registry.provider(provider_id).test()
+
+    async def add_server(
+        self, provider_id: str, base_url: str, *, key: str = "", model_names: tuple[str, ...] = ()
+    ) -> None:
+        """Writes an OpenAI-compatible server into config.toml and its key into the keyring.
+
+        Raises ConfigError when the result would be refused; the file is then left as it was.
+        """
+        if any(p.id == provider_id for p in self.config.providers) or provider_id == LOCAL_PROVIDER_ID:
+            raise BadRequest(f"A provider named {provider_id} exists already.", hint="Choose another name.")
+        entry: dict[str, object] = {"id": provider_id, "kind": "openai-compatible", "base_url": base_url}
+        if model_names:
+            entry["models"] = list(model_names)
+        config_file.put_provider(self._paths.config, entry)
+        if key:
+            await self._secrets.set(provider_id, key)
+        await self._reload()
+
+    async def remove_server(self, provider_id: str) -> None:
+        """Takes a server out of config.toml, and its key out of the keyring. Answers that run go on."""
+        if all(p.id != provider_id for p in self.config.providers):
+            raise NotFound(f"There is no provider named {provider_id}.")
+        config_file.remove_provider(self._paths.config, provider_id)
+        await self._secrets.remove(provider_id)
+        await self._reload()
+
+    async def local_model(self) -> LocalModelInfo:
+        """The file that `local/default` answers with."""
+        chosen = self.config.local.model_path
+        try:
+            found = await self._local.find()
+        except LocalModelError as error:
+            return LocalModelInfo("", Path(chosen) if chosen else None, 0, bool(chosen), error.info)
+        return LocalModelInfo(found.name, found.path, found.size_bytes, bool(chosen))
+
+    async def choose_local_model(self, path: Path | None) -> LocalModelInfo:
+        """Answers with this GGUF file from now on (None: the built-in one again).
+
+        Raises LocalModelError when the file cannot be one; the choice is then left as it was.
+        """
+        if path is not None:
+            check_file(path, read_manifest(self._paths.resources / "models.json"))
+        config_file.set_value(self._paths.config, "local", "model_path", str(path) if path else "")
+        self._local.set_model_file(path)
+        await self._reload()
+        return await self.local_model()
+
+    def key_store(self) -> str:
+        """Where keys are kept, in words: the keyring's name, or that it is this run's memory only."""
+        return self._secrets.store_name
+
+    def _build(self, settings: ProviderConfig) -> Provider:
+        async def key() -> str | None:
+            return await self._secrets.get(settings.id, KEY_VARIABLES.get(settings.kind, ()))
+
+        base_url = settings.base_url or BASE_URLS[settings.kind]
+        return OpenAIChatProvider(
+            settings.id, base_url, http=self._pool, key=key, models=tuple(settings.models)
+        )
+
+    async def _reload(self) -> None:
+        self._loaded = configuration.load(self._paths, self._environ)
+        await self.start()
+        self._bus.publish(ProvidersChanged())
+
+
+def _http_settings(http: HttpConfig) -> HttpSettings:
+    return HttpSettings(
+        connect_timeout_s=http.connect_timeout_s,
+        read_idle_timeout_s=http.read_idle_timeout_s,
+        max_retries=http.max_retries,
+        max_connections=http.max_connections,
+    )

@@ -1,0 +1,150 @@
+"""One answer while it is being written: what has arrived, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mastra_desktop.domain.chat import Message, MessageState, Usage
+from mastra_desktop.domain.errors import ErrorInfo, MastraError, StreamCut
+from mastra_desktop.domain.replies import AnswerEnd, ReplyFailed, ReplyFinished
+from mastra_desktop.ops.logging import get_logger
+from mastra_desktop.store import messages
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from mastra_desktop.store.database import Database
+
+SAVE_INTERVAL_S = 0.8  # from the first unsaved piece, so that with the write itself no more than 1 s is lost
+
+log = get_logger(__name__)
+
+
+class Reply:
+    """Saves itself while it grows, and exactly once at its end. Begins in state `writing`."""
+
+    def __init__(self, db: Database, clock: Callable[[], float]) -> None:
+        self._db = db
+        self._clock = clock
+        self._message: Message | None = None
+        self.state = MessageState.WRITING
+        self.settled = False
+        self._parts: list[str] = []
+        self._reasoning: list[str] = []
+        self._reason = ""
+        self._usage = Usage()
+        self._error: ErrorInfo | None = None
+        self._started = time.perf_counter()
+        self._first_token_ms: float | None = None
+        self._total_ms = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self._message is not None
+
+    @property
+    def message(self) -> Message:
+        """The row as it began. Only after `begin`."""
+        if self._message is None:
+            raise RuntimeError("the reply has not begun")
+        return self._message
+
+    def begin(self, answer: Message) -> None:
+        """`answer` is the row, in state `writing`; a continued one has text already."""
+        self._message = answer
+        self._parts = [answer.text] if answer.text else []
+        self._reasoning = [answer.reasoning] if answer.reasoning else []
+
+    def add_text(self, text: str) -> None:
+        self._parts.append(text)
+        self._arrived()
+
+    def add_reasoning(self, text: str) -> None:
+        self._reasoning.append(text)
+        self._arrived()
+
+    def end(self, event: AnswerEnd) -> None:
+        self.state, self._reason, self._usage = MessageState.DONE, event.reason, event.usage
+
+    def check_ended(self) -> None:
+        """Raises StreamCut when the provider stopped without its end marker and without an error."""
+        if self.state is MessageState.WRITING:
+            raise StreamCut("The answer ended early.", hint="Continue, or try again.")
+
+    def fail(self, error: ErrorInfo) -> ReplyFailed:
+        """With text it is interrupted (and can be continued), without it failed."""
+        self._error = error
+        if self._parts or self._reasoning:
+            self.state, self._reason = MessageState.INTERRUPTED, "interrupted"
+        else:
+            self.state, self._reason = MessageState.FAILED, "error"
+        return ReplyFailed(error)
+
+    async def settle(self) -> ReplyFailed | None:
+        """Stores the end of this answer. When that fails, says so: the row has what was saved before."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._total_ms = (time.perf_counter() - self._started) * 1000
+        try:
+            await self._db.write(self._store_end)
+        except MastraError as error:
+            log.warning("answer not saved", message=error.message, detail=error.detail)
+            self.settled = True
+            return self.fail(error.info)
+        self.settled = True
+        return None
+
+    async def stop(self) -> None:
+        """Settles, unless that is done: as stopped by the person when nothing else ended it.
+
+        Also when cancelled while the row was being stored: writes happen in order, so by the time this
+        one runs the row is there, or never will be. A cancelled write still happens, whole.
+        """
+        if self.state is MessageState.WRITING:
+            self.state, self._reason = MessageState.STOPPED, "stopped"
+        if not self.settled:
+            await self.settle()
+
+    def finished(self) -> ReplyFinished:
+        return ReplyFinished(
+            self.message.id,
+            self._reason,
+            self.state,
+            self._usage,
+            self.message.model_id,
+            False,
+            self._first_token_ms,
+            self._total_ms,
+        )
+
+    def _arrived(self) -> None:
+        if self._first_token_ms is None:
+            self._first_token_ms = (time.perf_counter() - self._started) * 1000
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SAVE_INTERVAL_S, self._save)
+
+    def _save(self) -> None:
+        self._timer = None
+        text, reasoning = "".join(self._parts), "".join(self._reasoning)
+        self._db.write_soon(messages.save_partial, self.message.id, text, reasoning)
+
+    def _store_end(self, conn: Connection) -> None:
+        if self._message is None:
+            return
+        messages.settle(
+            conn,
+            self._message.id,
+            text="".join(self._parts),
+            reasoning="".join(self._reasoning),
+            state=self.state,
+            finish_reason=self._reason,
+            usage=self._usage,
+            first_token_ms=self._first_token_ms,
+            total_ms=self._total_ms,
+            error=self._error,
+            now=self._clock(),
+        )
