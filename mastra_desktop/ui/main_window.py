@@ -1,0 +1,327 @@
+"""The window: rail, panes, status bar; what starts, what the bus says, and how it closes."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from mastra_desktop.core import Core
+from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, describe
+from mastra_desktop.domain.events import BusEvent, ConversationChanged, LocalModelChanged, ProvidersChanged
+from mastra_desktop.ops.logging import get_logger
+from mastra_desktop.paths import Paths
+from mastra_desktop.ui.actions import Actions
+from mastra_desktop.ui.bridge import Backend
+from mastra_desktop.ui.errors import title_of
+from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.chat_pane import ChatPane
+from mastra_desktop.ui.panes.model_status import ModelStatus
+from mastra_desktop.ui.tasks import Tasks
+from mastra_desktop.ui.theme import ThemeController
+from mastra_desktop.ui.widgets.rail import Rail
+from mastra_desktop.ui.widgets.status_bar import StatusBar
+from mastra_desktop.ui.widgets.toast import ToastArea
+
+if TYPE_CHECKING:
+    from mastra_desktop.ui.panes.settings_pane import SettingsPane
+
+REFRESH_DELAY_MS = 60
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class MainWindow(QMainWindow):
+    """Built before the core; `start` begins it once the window can be seen."""
+
+    painted = Signal()
+
+    def __init__(
+        self,
+        theme: ThemeController,
+        icons: Icons,
+        state: QSettings,
+        paths: Paths,
+        make_engine: Callable[[], Backend],
+        *,
+        on_closed: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__()
+        self._theme, self._icons, self._state, self._paths = theme, icons, state, paths
+        self._make_engine = make_engine
+        self._on_closed = on_closed
+        self._closing = self._closed = False
+        self._engine = make_engine()
+        self.tasks = Tasks(loop, self._report)
+        self.actions_registry = Actions(self)
+        self.setObjectName("MainWindow")
+        self.setWindowTitle("Mastra Desktop")
+        self._build()
+        self._add_actions()
+        self._restore()
+
+    # -- the bridge the panes use: whichever engine is the current one -------------------------------
+
+    async def call(self, ask: Callable[[Core], Awaitable[T]]) -> T:
+        return await self._engine.call(ask)
+
+    def stream(self, ask: Callable[[Core], AsyncGenerator[T]]) -> AsyncGenerator[list[T]]:
+        return self._engine.stream(ask)
+
+    # -- building -----------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        theme, icons = self._theme, self._icons
+        size = theme.current
+        self.setMinimumSize(size.px("layout.windowMin.0"), size.px("layout.windowMin.1"))
+        self.rail = Rail(theme, icons)
+        self.rail.add_item("chat", self.tr("Chat"), "message-square", "Ctrl+1")
+        self.rail.add_item("settings", self.tr("Settings"), "settings", "Ctrl+,", bottom=True)
+        self.rail.select("chat")
+        self.chat = ChatPane(theme, icons, self._state, self, self.tasks)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.chat)
+        self.settings_pane: SettingsPane | None = None
+        self.status = StatusBar(theme, icons)
+        self.model_status = ModelStatus(self.status)
+
+        shell = QWidget()
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addWidget(self.pages, 1)
+        column = QVBoxLayout(shell)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row, 1)
+        column.addWidget(self.status)
+        self._root = QStackedWidget()
+        self._root.addWidget(shell)
+        self.setCentralWidget(self._root)
+        self.toasts = ToastArea(self, theme, icons)
+
+        self.rail.item_selected.connect(self.show_page)
+        self.chat.settings_wanted.connect(lambda: self.show_page("settings"))
+        self.chat.failed.connect(self._report)
+        self.chat.notice.connect(self.toasts.show_toast)
+        self.chat.model_chosen.connect(self.model_status.show_model)
+        self._refresh_timer = QTimer(self, singleShot=True, interval=REFRESH_DELAY_MS)
+        self._refresh_timer.timeout.connect(self.chat.refresh_list)
+
+    def _add_actions(self) -> None:
+        add = self.actions_registry.add
+        add("show_chat", self.tr("Chat"), lambda: self.show_page("chat"), shortcut="Ctrl+1")
+        add("show_settings", self.tr("Settings"), lambda: self.show_page("settings"), shortcut="Ctrl+,")
+        add("new_chat", self.tr("New chat"), self._new_chat, shortcut="Ctrl+N")
+        add("search_list", self.tr("Search chats"), self._search, shortcut="Ctrl+F")
+        add("toggle_list", self.tr("Show or hide the list"), self.chat.toggle_list, shortcut="Ctrl+B")
+        add("escape", self.tr("Close, or stop the reply"), self._escape, shortcut="Esc")
+        add("next_pane", self.tr("Next pane"), lambda: self._move_pane(1), shortcut="F6")
+        add("previous_pane", self.tr("Previous pane"), lambda: self._move_pane(-1), shortcut="Shift+F6")
+        add("quit", self.tr("Quit"), self.close, shortcut="Ctrl+Q")
+
+    def _restore(self) -> None:
+        geometry = self._state.value("window/geometry")
+        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+            size = self._theme.current
+            self.resize(size.px("layout.windowDefault.0"), size.px("layout.windowDefault.1"))
+        if not self._paths.database.exists():
+            self._show_first_run()
+
+    # -- pages --------------------------------------------------------------------------------------
+
+    def show_page(self, page: str) -> None:
+        """`chat` or `settings`."""
+        if page == "settings" and self.settings_pane is None:
+            from mastra_desktop.ui.panes.settings_pane import SettingsPane
+
+            self.settings_pane = SettingsPane(
+                self._theme, self._icons, self._state, self._paths, self, self.tasks
+            )
+            self.settings_pane.notice.connect(self.toasts.show_toast)
+            self.settings_pane.failed.connect(self._report)
+            self.pages.addWidget(self.settings_pane)
+        shown: QWidget = self.chat if page == "chat" or self.settings_pane is None else self.settings_pane
+        self.pages.setCurrentWidget(shown)
+        self.rail.select(page)
+        if shown is self.settings_pane:
+            self.settings_pane.refresh()
+        shown.setFocus()
+
+    def _show_first_run(self) -> None:
+        from mastra_desktop.ui.panes.first_run import FirstRunPage
+
+        page = FirstRunPage(self._theme, self._icons, self._paths, self, self.tasks)
+        page.finished.connect(lambda model_id: self._first_run_finished(page, model_id))
+        self._root.addWidget(page)
+        self._root.setCurrentWidget(page)
+
+    def _first_run_finished(self, page: QWidget, model_id: str) -> None:
+        self._back_to_panes(page)
+        if model_id:
+            self.chat.choose_model(model_id)
+        self.chat.setFocus()
+
+    def _back_to_panes(self, page: QWidget) -> None:
+        self._root.setCurrentIndex(0)
+        self._root.removeWidget(page)
+        page.deleteLater()
+
+    def _show_trouble(self, error: BaseException) -> None:
+        """A start that failed: what happened, what is safe, and what can be done, instead of the panes."""
+        from mastra_desktop.ui.panes.start_trouble import StartTrouble
+
+        page = StartTrouble(
+            self._theme, self._icons, describe(error), damaged=isinstance(error, DatabaseDamaged)
+        )
+        page.try_again.connect(lambda: self._start_again(page))
+        page.set_aside.connect(lambda: self._set_aside(page))
+        page.quit.connect(self.close)
+        self._root.addWidget(page)
+        self._root.setCurrentWidget(page)
+
+    # -- starting -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts the core; panes fill as it answers."""
+        self._engine.start()
+        self.tasks.start(self._load(), key="start")
+
+    async def _load(self) -> None:
+        try:
+            await self._engine.ready()
+        except Exception as error:
+            if not isinstance(error, MastraError):
+                log.exception("start failed")
+            self._show_trouble(error)
+            return
+        self.tasks.start(self._engine.on_event(self._heard), key="bus")
+        interrupted = await self.call(_interrupted)
+        await self.chat.load()
+        if interrupted:
+            self.toasts.show_toast(
+                self.tr("An answer was interrupted"),
+                self.tr(
+                    "Mastra Desktop closed while it was written. Its text is kept; open the chat to continue it."
+                ),
+                "warn",
+            )
+
+    def _start_again(self, page: QWidget) -> None:
+        self._back_to_panes(page)
+        self._engine = self._make_engine()
+        self.start()
+
+    def _set_aside(self, page: QWidget) -> None:
+        async def move() -> None:
+            from mastra_desktop.store.files import set_aside
+
+            await asyncio.to_thread(set_aside, self._paths.database)
+            self._start_again(page)
+
+        self.tasks.start(move(), key="set-aside")
+
+    def _heard(self, events: list[BusEvent]) -> None:
+        for event in events:
+            match event:
+                case ConversationChanged():
+                    self._refresh_timer.start()
+                case LocalModelChanged():
+                    self.model_status.show_local_model(event)
+                case ProvidersChanged():
+                    self.chat.refresh_models()
+                    if self.settings_pane is not None:
+                        self.settings_pane.refresh()
+
+    # -- actions ------------------------------------------------------------------------------------
+
+    def _new_chat(self) -> None:
+        self.show_page("chat")
+        self.chat.new_chat()
+
+    def _search(self) -> None:
+        if self.pages.currentWidget() is self.settings_pane and self.settings_pane is not None:
+            self.settings_pane.focus_search()
+        else:
+            self.chat.focus_search()
+
+    def _escape(self) -> None:
+        if not self.toasts.close_newest() and not self.chat.close_overlay():
+            self.chat.stop()
+
+    def _move_pane(self, step: int) -> None:
+        stops = [self.rail, *(self.chat.stops() if self.pages.currentWidget() is self.chat else [])]
+        if self.settings_pane is not None and self.pages.currentWidget() is self.settings_pane:
+            stops += self.settings_pane.stops()
+        focused = self.focusWidget()
+        at = next(
+            (
+                i
+                for i, stop in enumerate(stops)
+                if focused and (stop is focused or stop.isAncestorOf(focused))
+            ),
+            0,
+        )
+        stops[(at + step) % len(stops)].setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def come_to_front(self) -> None:
+        """A second start asked for this window."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def _report(self, error: BaseException) -> None:
+        """Trouble that belongs to no turn: a toast that stays."""
+        if not isinstance(error, MastraError):
+            log.error("a task failed", traceback="".join(traceback.format_exception(error)))
+        info = describe(error)
+        self.toasts.show_toast(title_of(info), " ".join(p for p in (info.message, info.hint) if p), "danger")
+
+    # -- closing ------------------------------------------------------------------------------------
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ends in order: drafts, replies, engine; the window goes when that is done, within seconds."""
+        if self._closed:
+            event.accept()
+            return
+        event.ignore()
+        if not self._closing:
+            self._closing = True
+            self._state.setValue("window/geometry", self.saveGeometry())
+            self.chat.save_state()
+            self.hide()
+            self.tasks.start(self._shut_down(), key="shut-down")
+
+    async def _shut_down(self) -> None:
+        try:
+            await self.chat.keep_draft()
+            await self.tasks.cancel_all()
+            await self._engine.stop()
+        finally:
+            self._closed = True
+            self.close()
+            self._on_closed()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        width = event.size().width()
+        size = self._theme.current
+        self.rail.set_labels(width >= size.px("layout.breakpoints.railLabels"))
+        self.chat.set_narrow(width < size.px("layout.breakpoints.listDrawerBelow"))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self.painted.emit()
+
+
+async def _interrupted(core: Core) -> int:
+    return core.interrupted
