@@ -117,6 +117,7 @@ class Composer(QWidget):
 
     def set_placeholder(self, text: str) -> None:
         self._editor.setPlaceholderText(text)
+        self._editor.viewport().update()  # Qt repaints the caret's place only
 
     def set_estimate(self, text: str) -> None:
         """The quiet figure before the button, such as "≈ 820 tokens"."""
