@@ -6,6 +6,7 @@ Imported only after the first paint, and only where Qt itself does not know.
 from __future__ import annotations
 
 import os
+from typing import cast
 
 from PySide6.QtCore import SLOT, QObject, Signal, Slot
 from PySide6.QtDBus import QDBusConnection, QDBusMessage, QDBusPendingCallWatcher, QDBusVariant
@@ -45,7 +46,8 @@ class DesktopScheme(QObject):
             _INTERFACE,
             "SettingChanged",
             self,
-            SLOT("_setting_changed(QString,QString,QDBusVariant)").encode(),
+            # PySide's stubs want bytes here, the function itself takes text only.
+            cast(bytes, SLOT("_setting_changed(QString,QString,QDBusVariant)")),
         )
         call = QDBusMessage.createMethodCall(_SERVICE, _PATH, _INTERFACE, "Read")
         call.setArguments([_NAMESPACE, _KEY])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,14 @@ def test_import_of_theme_and_icons_is_light() -> None:
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "QtDBus" not in out
     assert "QtNetwork" not in out
+
+
+@pytest.mark.skipif(shutil.which("dbus-run-session") is None, reason="needs a session bus")
+def test_desktop_portal_is_asked_and_followed() -> None:
+    """On Linux the portal's answer and its later changes decide; other settings of it do not."""
+    command = ["dbus-run-session", "--", sys.executable, "-m", "tests.ui.fake_portal"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=RESOURCES.parent)
+    assert done.stdout.strip() == "[True, False]"
 
 
 def test_theme_is_plain_data() -> None:
