@@ -6,14 +6,19 @@ Run under a session bus of its own: `dbus-run-session -- python -m tests.ui.fake
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import cast
 
 from PySide6.QtCore import ClassInfo, QCoreApplication, QObject, QTimer, Signal, Slot
 from PySide6.QtDBus import QDBusConnection, QDBusVariant
 
 from mastra_desktop.ui.desktop_scheme import DesktopScheme
 
+# PySide's stubs describe the C++ class of that name, not the decorator.
+interface = cast(Callable[[dict[str, str]], Callable[[type], type]], ClassInfo)
 
-@ClassInfo({"D-Bus Interface": "org.freedesktop.portal.Settings"})
+
+@interface({"D-Bus Interface": "org.freedesktop.portal.Settings"})
 class Portal(QObject):
     """Answers as xdg-desktop-portal does: a variant inside a variant."""
 

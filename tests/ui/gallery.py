@@ -26,7 +26,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QRadioButton,
     QSlider,
-    QSpinBox,
     QTabBar,
     QVBoxLayout,
     QWidget,
@@ -42,6 +41,7 @@ from mastra_desktop.ui.widgets.composer import Composer
 from mastra_desktop.ui.widgets.empty_state import EmptyState
 from mastra_desktop.ui.widgets.form_field import FormField
 from mastra_desktop.ui.widgets.kbd import Kbd
+from mastra_desktop.ui.widgets.number_field import NumberField
 from mastra_desktop.ui.widgets.picker_button import PickerButton
 from mastra_desktop.ui.widgets.popup_list import PopupItem
 from mastra_desktop.ui.widgets.rail import Rail
@@ -130,7 +130,7 @@ def controls(theme: ThemeController, icons: Icons, place: Place) -> None:
     fields.addWidget(FormField("Focus", focused_line), 0, 1)
     fields.addWidget(bad, 1, 0)
     fields.addWidget(FormField("Disabled", off_line, "Ask your administrator."), 1, 1)
-    combo, spin = QComboBox(), QSpinBox()
+    combo, spin = QComboBox(), NumberField(0, 90_000, " a minute")
     combo.addItems(["Built-in model, on this computer", "Other"])
     spin.setValue(60)
     fields.addWidget(combo, 2, 0)

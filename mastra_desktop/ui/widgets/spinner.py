@@ -78,7 +78,7 @@ class SpinnerIcon(QIconEngine):
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         theme = self._theme.current
         color = theme.color("text.disabled" if mode == QIcon.Mode.Disabled else self._color)
-        draw_spinner(painter, QRectF(rect), color, self.angle)
+        draw_spinner(painter, QRectF(rect).adjusted(0, 1, -2, -1), color, self.angle)
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         return self.scaledPixmap(size, mode, state, 1.0)
