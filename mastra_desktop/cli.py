@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import gc
 import json
 import os
 import signal
@@ -144,7 +145,7 @@ def _ask(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> 
             return INTERRUPTED
         return DONE if state is MessageState.DONE else FAILED
 
-    return _with_core(paths, environ, run, purpose="ask", access="own", answers=True)
+    return _with_core(paths, environ, run, purpose="ask", access="own")
 
 
 def _finish_of(m: Message) -> ReplyFinished:
@@ -277,7 +278,7 @@ def _doctor(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) 
         return show(await core.health.check())
 
     try:
-        return _with_core(paths, environ, run, answers=True)
+        return _with_core(paths, environ, run)
     except StorageError as error:  # the finding that keeps the others from being made
         found = f"{error.message} {error.hint}".strip()
         return show(Report((Check("database", Status.UNHEALTHY, 0.0, found),)))
@@ -293,13 +294,16 @@ def _with_core(
     *,
     purpose: str = "read",
     access: Access = "read",
-    answers: bool = False,
 ) -> int:
     """Runs `run` over an open core; a command that only reads works beside the window that owns the home.
 
-    Ctrl-C and SIGTERM cancel it, so that it can keep what it has. `answers`: it will talk to providers.
+    Ctrl-C and SIGTERM cancel it, so that it can keep what it has.
     """
+    gc.disable()  # importing makes a lot and leaves no garbage: a tenth of the start-up
     from mastra_desktop.core import open_core
+
+    gc.enable()
+    gc.freeze()
 
     async def main() -> int:
         task = asyncio.current_task()
@@ -308,7 +312,7 @@ def _with_core(
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else _no_task)
         try:
             with operation(purpose):
-                async with open_core(paths, environ, purpose=purpose, access=access, answers=answers) as core:
+                async with open_core(paths, environ, purpose=purpose, access=access) as core:
                     return await run(core)
         except asyncio.CancelledError:
             return INTERRUPTED

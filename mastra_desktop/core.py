@@ -6,7 +6,6 @@ The same core runs in the window's engine thread, under `ask` and in every other
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +18,6 @@ from mastra_desktop.ops.bus import Bus
 from mastra_desktop.ops.lock import HomeLock, read_owner
 from mastra_desktop.ops.logging import get_logger, setup_logging
 from mastra_desktop.paths import Paths, prepare_home
-from mastra_desktop.providers import http
 from mastra_desktop.providers.registry import Registry
 from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.conversations import ConversationsService
@@ -54,16 +52,13 @@ class Core:
 
 @asynccontextmanager
 async def open_core(
-    paths: Paths, environ: Mapping[str, str], *, purpose: str, access: Access = "own", answers: bool = False
+    paths: Paths, environ: Mapping[str, str], *, purpose: str, access: Access = "own"
 ) -> AsyncIterator[Core]:
     """The core over the data home of `paths`.
 
     `own` takes the data home for this process. `read` does so when nobody has it, and else looks into the
-    database beside its owner and writes nothing. With `answers` what a request needs is imported meanwhile.
-    Raises ConfigError, DataHomeBusy, StorageError and its kin; a bug is logged on its way through.
+    database beside its owner and writes nothing. Raises ConfigError, DataHomeBusy, StorageError and its kin; a bug is logged on its way through.
     """
-    if answers:
-        threading.Thread(target=http.preload, name="preload", daemon=True).start()
     async with AsyncExitStack() as stack:
         loaded = configuration.load(paths, environ)
         prepare_home(paths)

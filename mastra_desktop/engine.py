@@ -18,6 +18,7 @@ from mastra_desktop.core import Core
 from mastra_desktop.domain.errors import ReplyCancelled
 from mastra_desktop.domain.events import BusEvent
 from mastra_desktop.ops.logging import operation
+from mastra_desktop.providers import http
 
 BATCH_INTERVAL_S = 0.016
 STOP_TIMEOUT_S = 5.0
@@ -134,6 +135,7 @@ class Engine:
             self._quit.set()
         async with self._build() as core:
             self._core.set_result(core)
+            await asyncio.to_thread(http.preload)  # so that the first Send need not wait for it
             await self._quit.wait()
             for task in self._asked:
                 task.cancel()

@@ -6,11 +6,12 @@
 
 Records go through the standard library, so those of other packages (from WARNING up) end up in the same
 file. Each is completed where it was made, and written by one thread: no caller waits for a disk, and a
-full disk never fails one. structlog renders the lines; it is imported by that thread, not at start.
+full disk never fails one.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import queue
@@ -190,9 +191,15 @@ class _FileWriter(RotatingFileHandler):
         self.lost = 0
 
     def format(self, record: logging.LogRecord) -> str:
-        if self.formatter is None:
-            self.formatter = _json_lines()
-        return self.formatter.format(record)
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "time": time.replace("+00:00", "Z"),
+            **record.__dict__["facts"],
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        return json.dumps(_clean(line), ensure_ascii=False)
 
     def handleError(self, record: logging.LogRecord) -> None:
         self.lose(record)
@@ -216,32 +223,6 @@ def _close_quietly(stream: Any) -> None:
             stream.close()
         except OSError:
             return  # what a full disk did not take is lost, and was counted
-
-
-def _json_lines() -> logging.Formatter:
-    from structlog.processors import JSONRenderer
-    from structlog.stdlib import ProcessorFormatter, add_log_level, add_logger_name
-
-    return ProcessorFormatter(
-        processors=[
-            _add_time_and_facts,
-            add_log_level,
-            add_logger_name,
-            ProcessorFormatter.remove_processors_meta,
-            _remove_secrets,
-            JSONRenderer(ensure_ascii=False),
-        ]
-    )
-
-
-def _add_time_and_facts(_logger: object, _method: str, event: Any) -> Any:
-    record: logging.LogRecord = event["_record"]
-    time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    return {"time": time.replace("+00:00", "Z"), **record.__dict__["facts"], **event}
-
-
-def _remove_secrets(_logger: object, _method: str, event: Any) -> Any:
-    return _clean(event)
 
 
 def _clean(value: Any) -> Any:

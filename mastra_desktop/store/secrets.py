@@ -7,6 +7,8 @@ time-out: neither the loop nor the exit ever waits for one. `keyring` is importe
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -47,7 +49,7 @@ class Secrets:
         environ: Mapping[str, str] | None = None,
         *,
         timeout_s: float = 3.0,
-        find_backend: Callable[[], KeyringBackend] | None = None,
+        find_backend: Callable[[], KeyringBackend | None] | None = None,
     ) -> None:
         self._use_keyring = use_keyring
         self._environ = environ or {}
@@ -147,13 +149,15 @@ class Secrets:
         return outcome
 
 
-def _keyring_choice() -> KeyringBackend:
+def _keyring_choice() -> KeyringBackend | None:
+    if sys.platform == "linux" and "DBUS_SESSION_BUS_ADDRESS" not in os.environ:
+        return None  # every store we trust is reached over the session bus; looking costs 0.15 s
     import keyring
 
     return keyring.get_keyring()
 
 
-def _choose(find: Callable[[], KeyringBackend]) -> KeyringBackend | None:
+def _choose(find: Callable[[], KeyringBackend | None]) -> KeyringBackend | None:
     """The trusted store among what `find` finds; out of a chain the first one, by itself."""
     found = find()
     candidates = [found]
@@ -162,7 +166,7 @@ def _choose(find: Callable[[], KeyringBackend]) -> KeyringBackend | None:
     return next((backend for backend in candidates if _trusted_name(backend)), None)
 
 
-def _trusted_name(backend: KeyringBackend) -> str:
+def _trusted_name(backend: KeyringBackend | None) -> str:
     return _TRUSTED.get(type(backend).__module__, "")
 
 
