@@ -39,26 +39,6 @@ _MONO_FAMILIES = [
     "monospace",
 ]
 
-# Surfaces that the pictures draw differently per scheme, and colours that the tokens only describe in words.
-_DERIVED: dict[ThemeName, dict[str, str]] = {
-    "dark": {
-        "field.bg": "surface.inset",
-        "control.bg": "surface.raised",
-        "card.bg": "surface.raised",
-        "scrim": "#94040809",
-        "shadow.menu": "#47000000",
-        "shadow.dialog": "#73000000",
-    },
-    "light": {
-        "field.bg": "surface.content",
-        "control.bg": "surface.content",
-        "card.bg": "surface.content",
-        "scrim": "#94040809",
-        "shadow.menu": "#240F1E23",
-        "shadow.dialog": "#330F1E23",
-    },
-}
-
 
 def _flatten(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield ("a.b.0", leaf) for every leaf of nested dicts and lists."""
@@ -79,7 +59,7 @@ class Theme:
         self.name: ThemeName = name
         self.text_scale = text_scale
         self._colors = {path: str(value) for path, value in _flatten(tokens["color"][name])}
-        for path, value in _DERIVED[name].items():
+        for path, value in tokens["derived"][name].items():  # a colour, or the name of one
             self._colors[path] = value if value.startswith("#") else self._colors[value]
         self._sizes = {
             path: value

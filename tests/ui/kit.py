@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from mastra_desktop.ui.row_roles import RowRole
 from mastra_desktop.ui.widgets.painting import Tone
-from mastra_desktop.ui.widgets.section_list import RowRole
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 Index = QModelIndex | QPersistentModelIndex

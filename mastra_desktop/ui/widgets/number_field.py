@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QSpinBox, QWidget
 
 
 class NumberField(QSpinBox):
-    """A spin box; `suffix` carries the unit (" s"). Its range is set at once, so that it cannot be forgotten."""
+    """A spin box; `suffix` carries the unit (" s"). Its range is set at once, lest it be forgotten."""
 
     def __init__(self, least: int, most: int, suffix: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)

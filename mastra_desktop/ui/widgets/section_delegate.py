@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import cast
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
@@ -11,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QTextCharFormat
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.row_roles import RowRole
 from mastra_desktop.ui.theme import Theme, ThemeController
 from mastra_desktop.ui.widgets.painting import Tone, draw_box, tone_text
 from mastra_desktop.ui.widgets.spinner import draw_spinner
@@ -20,26 +20,6 @@ Marks = Sequence[tuple[int, int]]
 _INSET, _LEFT, _RIGHT = 8, 10, 8  # around a row; inside it
 _NOTE_ICON = 13
 _MIDDLE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-
-
-class RowRole(IntEnum):
-    """What the model answers per row; DisplayRole is the title. Everything but ID may be missing (None)."""
-
-    KIND = Qt.ItemDataRole.UserRole + 1  # "row" (or None), or "section": a heading with title, icon and time
-    ID = Qt.ItemDataRole.UserRole + 2  # str, unique among the rows
-    TIME = Qt.ItemDataRole.UserRole + 3  # str, short, at the right: "09:12", "Tue"
-    NOTE = (
-        Qt.ItemDataRole.UserRole + 4
-    )  # str, second line; without any row in the list having one use `one_line`
-    NOTE_ICON = Qt.ItemDataRole.UserRole + 5  # str, icon before the note
-    NOTE_TONE = Qt.ItemDataRole.UserRole + 6  # Tone of note and icon
-    BUSY = Qt.ItemDataRole.UserRole + 7  # bool, a spinner before the note
-    UNREAD = Qt.ItemDataRole.UserRole + 8  # bool, a dot after the title
-    TITLE_MARKS = (
-        Qt.ItemDataRole.UserRole + 9
-    )  # list[tuple[int, int]], (start, length) of found words in the title
-    NOTE_MARKS = Qt.ItemDataRole.UserRole + 10  # the same for the note
-    ICON = Qt.ItemDataRole.UserRole + 11  # str, icon before a section's title or a one-line row's
 
 
 class SectionDelegate(QStyledItemDelegate):

@@ -11,10 +11,9 @@ from PySide6.QtGui import QContextMenuEvent, QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QWidget
 
 from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.row_roles import RowRole
 from mastra_desktop.ui.theme import ThemeController
-from mastra_desktop.ui.widgets.section_delegate import RowRole, SectionDelegate
-
-__all__ = ["RowRole", "SectionList"]
+from mastra_desktop.ui.widgets.section_delegate import SectionDelegate
 
 
 class SectionList(QListView):

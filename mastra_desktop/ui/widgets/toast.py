@@ -64,6 +64,13 @@ class ToastArea(QObject):
         """What is shown, oldest first."""
         return [toast.title for toast in self._toasts]
 
+    def close_newest(self) -> bool:
+        """What Esc does; False when there is none."""
+        if self._toasts:
+            self._close(self._toasts[-1])
+            return True
+        return False
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize:
             self._arrange()
