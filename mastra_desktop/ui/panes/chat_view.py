@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from mastra_desktop.core import Core
-from mastra_desktop.domain.chat import Message, MessageState, Role
-from mastra_desktop.domain.errors import MastraError
+from mastra_desktop.domain.chat import Message, Role
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
-from mastra_desktop.domain.replies import ReplyEvent, ReplyStarted
 from mastra_desktop.services.conversations import Branch
 from mastra_desktop.services.history import estimate_tokens
 from mastra_desktop.ui.bridge import Bridge
@@ -22,6 +15,8 @@ from mastra_desktop.ui.errors import details_of
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.empty_chat import EmptyChat
 from mastra_desktop.ui.panes.parts import label
+from mastra_desktop.ui.panes.prompt_queue import PromptQueue
+from mastra_desktop.ui.panes.runs import Runs
 from mastra_desktop.ui.panes.turns import RunningTurn, turn_of
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
@@ -35,10 +30,9 @@ NEW_CHAT = ""  # the id of the conversation that does not exist yet
 
 
 class ChatView(QWidget):
-    """Shows a conversation, sends prompts, and keeps a `RunningTurn` for each one that is being answered."""
+    """Shows one conversation and sends its prompts; `runs` are the replies of all of them."""
 
     conversation_started = Signal(str)  # a new chat got its id
-    running_changed = Signal()  # which conversations are being answered
     opened = Signal(str, str, str)  # conversation id, title, model id
     settings_wanted = Signal()
     model_wanted = Signal()  # the person asked for another model
@@ -57,11 +51,6 @@ class ChatView(QWidget):
         self._tasks = tasks
         self.conversation_id = NEW_CHAT
         self.model_id = LOCAL_MODEL_ID
-        self.model_names: dict[str, str] = {}
-        self.running: dict[str, RunningTurn] = {}
-        self._starting: set[str] = set()  # conversations whose prompt is on its way to the database
-        self._queued: dict[str, list[tuple[str, str]]] = {}
-        self._queued_count = 0
         self._positions: dict[str, tuple[object, ...]] = {}
         self._messages: dict[str, Message] = {}  # settled messages in view, by id
         self._editing: str | None = None  # the user message whose text is in the composer
@@ -71,6 +60,8 @@ class ChatView(QWidget):
         self.transcript = Transcript(theme, icons)
         self.empty = EmptyChat(theme, icons)
         self.composer = Composer(theme, icons)
+        self.runs = Runs(bridge, tasks, self)
+        self.queue = PromptQueue(self.composer)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.transcript)
@@ -100,9 +91,13 @@ class ChatView(QWidget):
         self.composer.stop_requested.connect(self.stop)
         self.composer.text_edited.connect(self._text_edited)
         self.composer.history_wanted.connect(self._edit_last_prompt)
-        self.composer.queued_send.connect(self._send_queued_now)
-        self.composer.queued_edit.connect(self._edit_queued)
-        self.composer.queued_remove.connect(self._remove_queued)
+        self.queue.send_wanted.connect(self._send_now)
+        self.runs.started.connect(self._run_started)
+        self.runs.progressed.connect(self._show_progress)
+        self.runs.settled.connect(self._show_settled)
+        self.runs.finished.connect(self._send_next)
+        self.runs.refused.connect(self._refused)
+        self.runs.changed.connect(self._update_busy)
         self.transcript.action_triggered.connect(self._turn_action)
         self.transcript.older_wanted.connect(self._load_older)
         self.empty.suggestion_chosen.connect(self._use_suggestion)
@@ -149,7 +144,8 @@ class ChatView(QWidget):
         draft = await self._bridge.call(lambda core: core.conversations.draft(conversation_id))
         if self.conversation_id == conversation_id and not self.composer.text():
             self.composer.set_text(draft)
-        self.composer.setFocus()
+        if self.isVisible():  # else the first-run page has the keyboard
+            self.composer.setFocus()
         await self._load_all_older(conversation_id)
 
     def _show_branch(self, branch: Branch | None) -> None:
@@ -167,17 +163,15 @@ class ChatView(QWidget):
                 self.transcript.restore(position)
         else:
             self.opened.emit(NEW_CHAT, "", "")
-        self._show_queue()
+        self.queue.show(self.conversation_id)
 
     def _show_page(self, has_turns: bool) -> None:
         self._stack.setCurrentWidget(self.transcript if has_turns else self.empty)
         self._hints.setVisible(not has_turns)
 
     def _turn(self, message: Message) -> TurnView:
-        run = self.running.get(message.conversation_id)
-        if run is not None and run.message_id == message.id:
-            return run.view()
-        return turn_of(message, self.model_names)
+        run = self.runs.of_message(message.conversation_id, message.id)
+        return run.view() if run is not None else turn_of(message, self.runs.model_names)
 
     def _leave(self) -> None:
         if self.conversation_id != NEW_CHAT and self.transcript.isVisible():
@@ -223,32 +217,28 @@ class ChatView(QWidget):
 
     def forget(self, conversation_id: str) -> None:
         """The conversation was deleted: its reply stops, its place in the view is gone."""
-        self._tasks.cancel(f"run:{conversation_id}")
-        self._queued.pop(conversation_id, None)
+        self.runs.stop(conversation_id)
+        self.queue.forget(conversation_id)
         self._positions.pop(conversation_id, None)
 
     # -- sending and running ------------------------------------------------------------------------
 
     def submit(self, text: str) -> None:
         """Sends the composer's text, or queues it while this conversation is being answered."""
-        conversation_id = self.conversation_id
-        if conversation_id in self.running or conversation_id in self._starting:
-            queue = self._queued.setdefault(conversation_id, [])
-            self._queued_count += 1
-            queue.append((f"queued-{self._queued_count}", text))
-            self._show_queue()
-            return
-        self._send(conversation_id, text)
+        if self.runs.busy(self.conversation_id):
+            self.queue.add(self.conversation_id, text)
+        else:
+            self._send(self.conversation_id, text)
 
     def _send(self, conversation_id: str, text: str) -> None:
         model_id, editing, self._editing = self.model_id, self._editing, None
         if editing is not None:
-            self._run(
+            self.runs.start(
                 conversation_id, lambda core: core.chat.edit(editing, text, model_id=model_id), prompt=text
             )
         else:
             target = conversation_id or None
-            self._run(
+            self.runs.start(
                 conversation_id,
                 lambda core: core.chat.reply(text, conversation_id=target, model_id=model_id),
                 prompt=text,
@@ -256,120 +246,71 @@ class ChatView(QWidget):
 
     def retry(self, message_id: str) -> None:
         model_id = self.model_id
-        self._run(self.conversation_id, lambda core: core.chat.retry(message_id, model_id=model_id))
+        self.runs.start(self.conversation_id, lambda core: core.chat.retry(message_id, model_id=model_id))
 
     def continue_reply(self, message_id: str) -> None:
-        self._run(
-            self.conversation_id, lambda core: core.chat.continue_reply(message_id), continues=message_id
+        old = self._messages[message_id]
+        self.runs.start(
+            self.conversation_id,
+            lambda core: core.chat.continue_reply(message_id),
+            so_far=(old.text, old.reasoning),
         )
 
     def stop(self) -> None:
         """Stops the answer in view: marked at once, its text kept."""
-        if (run := self.running.get(self.conversation_id)) is not None:
-            run.status = self.tr("Stopping")
-            self.transcript.update_turn(run.view())
-        self._tasks.cancel(f"run:{self.conversation_id}")
+        self.runs.stop(self.conversation_id)
 
-    def stop_all(self) -> None:
-        for conversation_id in [*self.running, *self._starting]:
-            self._tasks.cancel(f"run:{conversation_id}")
+    def _send_now(self, text: str) -> None:
+        self._tasks.start(self._stop_then_send(self.conversation_id, text))
 
-    def _run(
-        self,
-        conversation_id: str,
-        ask: Callable[[Core], AsyncGenerator[ReplyEvent]],
-        *,
-        prompt: str = "",
-        continues: str = "",
-    ) -> None:
-        if conversation_id in self.running or conversation_id in self._starting:
-            return
-        self._starting.add(conversation_id)
-        self._update_busy()
-        self._tasks.start(self._reply(conversation_id, ask, prompt, continues), key=f"run:{conversation_id}")
+    async def _stop_then_send(self, conversation_id: str, text: str) -> None:
+        await self.runs.stop_and_wait(conversation_id)
+        self._send(conversation_id, text)
 
-    async def _reply(
-        self,
-        conversation_id: str,
-        ask: Callable[[Core], AsyncGenerator[ReplyEvent]],
-        prompt: str,
-        continues: str,
-    ) -> None:
-        run: RunningTurn | None = None
-        stopped = False
-        try:
-            async with aclosing(self._bridge.stream(ask)) as batches:
-                async for batch in batches:
-                    if run is None:
-                        run = await self._begin(conversation_id, batch, continues)
-                    text, thought = run.feed(batch)
-                    self._show_progress(run, text, thought)
-        except asyncio.CancelledError:
-            stopped = True  # the engine has kept what arrived; show it below
-        except MastraError as error:
+    def _send_next(self, conversation_id: str) -> None:
+        if text := self.queue.next(conversation_id):
+            self._send(conversation_id, text)
+
+    def _refused(self, asked_in: str, prompt: str, error: object) -> None:
+        """Nothing was stored: the prompt goes back into the box, so it is not lost."""
+        if prompt and self.conversation_id == asked_in and not self.composer.text():
+            self.composer.set_text(prompt)
+        if error is not None:
             self.failed.emit(error)
-        finally:
-            self._starting.discard(conversation_id)
-            if run is not None:
-                self.running.pop(run.conversation_id, None)
-            elif prompt and self.conversation_id == conversation_id and not self.composer.text():
-                self.composer.set_text(prompt)  # nothing was stored: the prompt is not lost
-            self.running_changed.emit()
-            self._update_busy()
-        if run is not None:
-            await self._show_settled(run)
-            if not stopped and run.finished is not None and run.finished.state is MessageState.DONE:
-                self._send_next_queued(run.conversation_id)
 
-    async def _begin(self, asked_in: str, batch: list[ReplyEvent], continues: str) -> RunningTurn:
-        """The prompt is stored: the composer lets go of it, and both turns appear."""
-        started = next(event for event in batch if isinstance(event, ReplyStarted))
-        run = RunningTurn(
-            started.message_id,
-            started.conversation_id,
-            started.model_id,
-            self.model_names.get(started.model_id, started.model_id.partition("/")[2]),
-        )
-        if continues and (old := self._messages.get(continues)) is not None:
-            run.text, run.reasoning = old.text, old.reasoning
+    def _run_started(self, asked_in: str, run: RunningTurn, has_prompt: bool) -> None:
         in_view = self.conversation_id == asked_in
-        self._starting.discard(asked_in)
-        self.running[run.conversation_id] = run
         if asked_in == NEW_CHAT:
+            self.queue.move(NEW_CHAT, run.conversation_id)
             if in_view:
                 self.conversation_id = run.conversation_id
-            self._tasks.rename(f"run:{NEW_CHAT}", f"run:{run.conversation_id}")
             self.conversation_started.emit(run.conversation_id)
+        if has_prompt:
+            self._tasks.start(self._keep_draft(asked_in, ""))
         if in_view:
-            if started.user_message_id is not None:
-                self._tasks.start(self._keep_draft(asked_in, ""))
-            branch = await self._bridge.call(lambda core: core.conversations.open(run.conversation_id))
-            if branch.messages[-1].sibling_ids:
-                ids = branch.messages[-1].sibling_ids
-                run.siblings = (ids.index(run.message_id) + 1, len(ids))
-            if self.conversation_id == run.conversation_id:
-                self.opened.emit(run.conversation_id, branch.conversation.title, branch.conversation.model_id)
-                self._show_new_tail(branch, run)
-        self.running_changed.emit()
-        self._update_busy()
-        return run
+            self._tasks.start(self._show_started(run), key="open-conversation")
 
-    def _show_new_tail(self, branch: Branch, run: RunningTurn) -> None:
+    async def _show_started(self, run: RunningTurn) -> None:
         """Adds the new turns below what is shown; a branch that parts higher up is laid out anew."""
-        last = next(reversed(self._messages), None)
+        branch = await self._bridge.call(lambda core: core.conversations.open(run.conversation_id))
+        if self.conversation_id != run.conversation_id:
+            return
+        if ids := branch.messages[-1].sibling_ids:
+            run.siblings = (ids.index(run.message_id) + 1, len(ids))
+        self.opened.emit(run.conversation_id, branch.conversation.title, branch.conversation.model_id)
         new = [m for m in branch.messages if m.id not in self._messages]
         if not new:  # an answer that is continued
             self.transcript.update_turn(run.view())
-        elif new[0].parent_id != last:
-            self._positions.pop(branch.conversation.id, None)
-            self._show_branch(branch)
-            self._tasks.start(self._load_all_older(branch.conversation.id), key="load-older")
-        else:
+        elif new[0].parent_id == next(reversed(self._messages), None):
             self._messages |= {m.id: m for m in new}
             for message in new:
                 self.transcript.add_turn(self._turn(message))
             self._show_page(True)
+        else:
+            self._positions.pop(run.conversation_id, None)
+            self._show_branch(branch)
         self.transcript.scroll_to_end()
+        await self._load_all_older(run.conversation_id)
 
     def _show_progress(self, run: RunningTurn, text: str, thought: str) -> None:
         if self.conversation_id != run.conversation_id or run.message_id not in self._messages:
@@ -380,23 +321,16 @@ class ChatView(QWidget):
             self.transcript.append_text(run.message_id, text)
         self.transcript.update_turn(run.view())
 
-    async def _show_settled(self, run: RunningTurn) -> None:
-        message = await self._bridge.call(lambda core: core.conversations.message(run.message_id))
-        self._messages_changed(message)
-
-    def _messages_changed(self, message: Message) -> None:
+    def _show_settled(self, message: Message) -> None:
         if self.conversation_id == message.conversation_id and message.id in self._messages:
             self._messages[message.id] = message
-            self.transcript.update_turn(turn_of(message, self.model_names))
+            self.transcript.update_turn(turn_of(message, self.runs.model_names))
 
     def _update_busy(self) -> None:
-        busy = self.conversation_id in self.running or self.conversation_id in self._starting
+        busy = self.runs.busy(self.conversation_id)
         self.composer.set_busy(busy)
-        self.composer.set_placeholder(
-            self.tr("Type your next message while the reply is being written")
-            if busy
-            else self.tr("Ask anything")
-        )
+        waiting = self.tr("Type your next message while the reply is being written")
+        self.composer.set_placeholder(waiting if busy else self.tr("Ask anything"))
 
     # -- what turns offer ---------------------------------------------------------------------------
 
@@ -433,7 +367,7 @@ class ChatView(QWidget):
 
     def _edit(self, message_id: str) -> None:
         message = self._messages.get(message_id)
-        if message is not None and self.conversation_id not in self.running:
+        if message is not None and not self.runs.busy(self.conversation_id):
             self._editing = message_id
             self.composer.set_text(message.text)
             self.composer.setFocus()
@@ -465,44 +399,6 @@ class ChatView(QWidget):
         if self._draft_timer.isActive():
             self._draft_timer.stop()
             await self._keep_draft(self.conversation_id, self.composer.text())
-
-    def _show_queue(self) -> None:
-        self.composer.set_queued(self._queued.get(self.conversation_id, []))
-
-    def _take_queued(self, queued_id: str) -> str:
-        queue = self._queued.get(self.conversation_id, [])
-        text = next((text for key, text in queue if key == queued_id), "")
-        self._queued[self.conversation_id] = [item for item in queue if item[0] != queued_id]
-        self._show_queue()
-        return text
-
-    def _remove_queued(self, queued_id: str) -> None:
-        self._take_queued(queued_id)
-
-    def _edit_queued(self, queued_id: str) -> None:
-        self.composer.set_text(self._take_queued(queued_id))
-        self.composer.setFocus()
-
-    def _send_queued_now(self, queued_id: str) -> None:
-        """Stops the running answer, if any, and sends this one next."""
-        text = self._take_queued(queued_id)
-        if self.conversation_id in self.running:
-            self._queued.setdefault(self.conversation_id, []).insert(0, (queued_id, text))
-            self._tasks.start(self._stop_then_send(self.conversation_id))
-        else:
-            self._send(self.conversation_id, text)
-
-    async def _stop_then_send(self, conversation_id: str) -> None:
-        await self._tasks.cancel_and_wait(f"run:{conversation_id}")
-        self._send_next_queued(conversation_id)
-
-    def _send_next_queued(self, conversation_id: str) -> None:
-        queue = self._queued.get(conversation_id, [])
-        if queue and conversation_id not in self.running:
-            _, text = queue.pop(0)
-            if self.conversation_id == conversation_id:
-                self._show_queue()
-            self._send(conversation_id, text)
 
     def _use_suggestion(self, text: str) -> None:
         self.composer.set_text(text)
