@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
+import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import qasync
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QSettings, QSocketNotifier, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
@@ -24,7 +27,6 @@ from mastra_desktop.ui.single_instance import FirstInstance, show_first_instance
 from mastra_desktop.ui.theme import ThemeController
 
 SWITCH_INTERVAL_S = 0.002  # the engine's Python lets the window's thread in after at most this
-STARTED = time.perf_counter()
 
 
 def run_window() -> int:
@@ -91,9 +93,31 @@ async def _show(application: QApplication, paths: Paths, address: str) -> None:
 
     _after_first_paint(window, begin)
     application.aboutToQuit.connect(end)
-    await closed
+    with _signals_close(window):
+        await closed
     first.close()
     state.sync()
+
+
+@contextmanager
+def _signals_close(window: MainWindow) -> Iterator[None]:
+    """SIGTERM and SIGINT close the window in order. Qt waits in C++, where no Python runs; a pair
+    of sockets that Python writes to on a signal wakes it up."""
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    notifier = QSocketNotifier(reader.fileno(), QSocketNotifier.Type.Read)
+    notifier.activated.connect(window.close)
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        notifier.setEnabled(False)
+        signal.set_wakeup_fd(before)
+        reader.close()
+        writer.close()
 
 
 def _after_first_paint(window: MainWindow, run: Callable[[], object]) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from mastra_desktop.domain.chat import Conversation, MessageState, SearchHit
 from mastra_desktop.domain.models import split_model_id
-from mastra_desktop.ui.widgets.section_list import RowRole
+from mastra_desktop.ui.row_roles import RowRole
 
 Index = QModelIndex | QPersistentModelIndex
 NO_PARENT = QModelIndex()

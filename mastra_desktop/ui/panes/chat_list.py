@@ -20,6 +20,7 @@ from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import IconButton
 from mastra_desktop.ui.widgets.empty_state import EmptyState
+from mastra_desktop.ui.widgets.painting import restyle
 from mastra_desktop.ui.widgets.search_field import SearchField
 from mastra_desktop.ui.widgets.section_list import SectionList
 
@@ -122,6 +123,11 @@ class ChatList(QWidget):
     def set_running(self, conversation_ids: set[str]) -> None:
         self._running = conversation_ids
         self._show()
+
+    def set_drawer(self, drawer: bool) -> None:
+        """Whether it lies over the conversation instead of beside it."""
+        self.setProperty("bar", "drawer" if drawer else "list")
+        restyle(self)
 
     def knows(self, conversation_id: str) -> bool:
         return any(c.id == conversation_id for c in self._conversations)

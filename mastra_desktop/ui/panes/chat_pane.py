@@ -67,12 +67,13 @@ class ChatPane(QWidget):
         row.addWidget(self._splitter)
         self._restore()
 
+        self._use_model(str(state.value("chat/model", "")) or LOCAL_MODEL_ID)
         self.list.opened.connect(self.open)
         self.list.new_wanted.connect(self.new_chat)
         self.list.deleted.connect(self._deleted)
         self.list.notice.connect(self.notice)
         self.view.conversation_started.connect(self._started)
-        self.view.running_changed.connect(self._show_running)
+        self.view.runs.changed.connect(self._show_running)
         self.view.opened.connect(self._show_title)
         self.view.settings_wanted.connect(self.settings_wanted)
         self.view.model_wanted.connect(self.model_picker.open_list)
@@ -119,7 +120,7 @@ class ChatPane(QWidget):
         await self._load_models()
         await self.list.load()
         last = str(self._state.value("chat/conversation", ""))
-        if not self.view.composer.text() and not self.view.running:
+        if not self.view.composer.text() and not self.view.runs.busy(NEW_CHAT):
             self.open(last if self.list.knows(last) else NEW_CHAT)
 
     def open(self, conversation_id: str, message_id: str = "", words: tuple[str, ...] = ()) -> None:
@@ -164,6 +165,7 @@ class ChatPane(QWidget):
             return
         self._narrow = narrow
         self._show_list.setVisible(narrow)
+        self.list.set_drawer(narrow)
         if narrow:
             self.list.setParent(self)
             self.list.hide()
@@ -198,8 +200,8 @@ class ChatPane(QWidget):
     async def _load_models(self) -> None:
         models, _ = await self._bridge.call(lambda core: core.providers.models())
         self._models = models
-        self.view.model_names = self.list.model_names = {m.id: m.name for m in models}
-        chosen = str(self._state.value("chat/model", "")) or self.view.model_id
+        self.view.runs.model_names = self.list.model_names = {m.id: m.name for m in models}
+        chosen = self.view.model_id
         if all(m.id != chosen for m in models) and models:
             chosen = models[0].id
         self._use_model(chosen)
@@ -225,10 +227,11 @@ class ChatPane(QWidget):
             ]
         )
         found = next((m for m in self._models if m.id == model_id), None)
-        if found is None:
-            self.model_picker.set_text(self.tr("No model") if model_id == LOCAL_MODEL_ID else model_id)
-        else:
+        if found is not None:
+            self._state.setValue("chat/model-name", found.name)
             self.model_chosen.emit(found)
+        else:  # not asked yet, or gone
+            self.model_picker.set_text(str(self._state.value("chat/model-name", "")) or self.tr("Model"))
 
     # -- from list and view -------------------------------------------------------------------------
 
@@ -237,12 +240,13 @@ class ChatPane(QWidget):
         self.list.refresh(select=conversation_id)
 
     def _show_running(self) -> None:
-        self.list.set_running(set(self.view.running))
+        self.list.set_running(set(self.view.runs.running))
 
     def _show_title(self, conversation_id: str, title: str, model_id: str) -> None:
         self._title.setText(title or self.tr("New chat"))
-        if model_id and model_id != self.view.model_id and any(m.id == model_id for m in self._models):
-            self._use_model(model_id)
+        wanted = model_id if conversation_id else str(self._state.value("chat/model", ""))
+        if wanted != self.view.model_id and any(m.id == wanted for m in self._models):
+            self._use_model(wanted)
         if conversation_id:
             self.list.select(conversation_id)
 
