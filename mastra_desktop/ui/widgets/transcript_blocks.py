@@ -33,7 +33,7 @@ def gap_above(block: Block, before: Block | None) -> int:
         return 4 if block.kind == "paragraph" else 6
     if block.kind in ("code", "row") or before.kind in ("code", "row"):
         return 10
-    if block.markers and before.inside:
+    if block.markers and before.inside[:1] == block.inside[:1]:
         return 2 if before.markers or len(block.inside) != len(before.inside) else 6
     return 8
 
