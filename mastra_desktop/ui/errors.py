@@ -43,14 +43,15 @@ def title_of(error: ErrorInfo) -> str:
 
 def ways_forward(error: ErrorInfo, *, has_text: bool) -> tuple[Way, ...]:
     """What the card offers: the most helpful first."""
-    again = Way("retry", tr("Try again"), "refresh-cw", primary=not has_text)
-    settings = Way("settings", tr("Open settings"), "settings")
+    to_settings = error.code in ("auth", "config")
+    again = Way("retry", tr("Try again"), "refresh-cw", primary=not (has_text or to_settings))
+    settings = Way("settings", tr("Open settings"), "settings", primary=to_settings and not has_text)
     switch = Way("switch_model", tr("Switch model"), "cpu")
     details = Way("copy_error", tr("Copy details"), "copy")
     first: tuple[Way, ...] = (
         (Way("continue", tr("Continue"), "play", primary=True), again) if has_text else (again,)
     )
-    if error.code in ("auth", "config"):
+    if to_settings:
         return (settings, *first, details)
     if error.code in ("quota", "context_length", "content_filter", "bad_request"):
         return (*first, switch, details)

@@ -53,11 +53,11 @@ def turn_of(message: Message, model_names: dict[str, str]) -> TurnView:
         status=tr(status) if status else "",
         status_tone=tone,
         busy=False,
-        footer=footer(message.usage, message.first_token_ms, message.total_ms),
+        footer=footer(message.usage, message.first_token_ms, message.total_ms) if message.text else "",
         reasoning=message.reasoning,
-        reasoning_label=tr("Thinking") if message.reasoning else "",
+        reasoning_label=tr("Thoughts") if message.reasoning else "",
         siblings=siblings,
-        actions=answer_actions(message.state, bool(message.text)),
+        actions=answer_actions(message),
         card=card_of(message.error, bool(message.text)) if message.error else None,
     )
 
@@ -69,14 +69,19 @@ _STATES: dict[MessageState, tuple[str, Literal["muted", "warn", "danger"]]] = {
 }
 
 
-def answer_actions(state: MessageState, has_text: bool) -> tuple[TurnAction, ...]:
-    """The row below a settled answer."""
+def answer_actions(message: Message) -> tuple[TurnAction, ...]:
+    """The row below a settled answer; what its error card offers is not offered twice."""
     actions = []
-    if state in (MessageState.STOPPED, MessageState.INTERRUPTED) and has_text:
+    if (
+        message.state in (MessageState.STOPPED, MessageState.INTERRUPTED)
+        and message.text
+        and not message.error
+    ):
         actions.append(TurnAction("continue", tr("Continue"), "play", True))
-    if has_text:
+    if message.text:
         actions.append(TurnAction("copy", tr("Copy"), "copy"))
-    actions.append(TurnAction("retry", tr("Try again"), "refresh-cw"))
+    if not message.error:
+        actions.append(TurnAction("retry", tr("Try again"), "refresh-cw"))
     return tuple(actions)
 
 
@@ -84,10 +89,14 @@ def card_of(error: ErrorInfo, has_text: bool) -> TurnCard:
     ways = ways_forward(error, has_text=has_text)
     return TurnCard(
         tone="warn" if has_text else "danger",
-        title=title_of(error),
-        text=" ".join(part for part in (error.message, error.hint) if part),
+        title=tr("The answer broke off") if has_text else title_of(error),
+        text=" ".join(sentence(part) for part in (error.message, error.hint) if part),
         actions=tuple(TurnAction(w.id, w.label, w.icon, w.primary) for w in ways),
     )
+
+
+def sentence(text: str) -> str:
+    return text if text[-1:] in ".!?…" else f"{text}."
 
 
 def provider_note(model_id: str) -> str:
@@ -123,6 +132,7 @@ class RunningTurn:
     status: str = ""
     started: float = field(default_factory=time.perf_counter)
     first_piece: float | None = None
+    thought_s: float | None = None  # seconds from the first thought to the first word
     error: ErrorInfo | None = None
     finished: ReplyFinished | None = None
 
@@ -153,6 +163,8 @@ class RunningTurn:
         self.text += text
         self.reasoning += thought
         if text:
+            if self.reasoning and self.thought_s is None and self.first_piece is not None:
+                self.thought_s = time.perf_counter() - self.first_piece
             self.status = tr("Writing")
         elif thought:
             self.status = tr("Thinking")
@@ -177,7 +189,12 @@ class RunningTurn:
             busy=True,
             note=note,
             reasoning=self.reasoning,
-            reasoning_label=tr("Thinking") if self.reasoning else "",
+            reasoning_label=self._thinking() if self.reasoning else "",
             siblings=self.siblings,
             streaming=True,
         )
+
+    def _thinking(self) -> str:
+        if self.thought_s is None:
+            return tr("Thinking")
+        return tr("Thought for {s} s").format(s=f"{max(self.thought_s, 1):.0f}")
