@@ -247,6 +247,7 @@ class Window:
         wait_for("the first paint", self._has_painted)
         self.id = wait_for("a window with a title", self._find)
         self.screen.xdotool("windowfocus", self.id, check=False)
+        self._at = self._place()
         return self
 
     def __exit__(
@@ -302,17 +303,26 @@ class Window:
 
     def resize(self, width: int, height: int) -> None:
         self.screen.xdotool("windowsize", "--sync", self.id, str(width), str(height))
+        self._at = self._place()
 
-    def position(self) -> tuple[int, int, int, int]:
-        """Left, top, width and height on the screen."""
+    def _place(self) -> tuple[int, int]:
+        """Left and top of the window's inside on the screen. The pointer tells, then goes out of the way."""
+        self.screen.xdotool("mousemove", "--window", self.id, "0", "0")
+        found = dict(
+            line.split("=", 1) for line in self.screen.xdotool("getmouselocation", "--shell").splitlines()
+        )
+        self.screen.xdotool("mousemove", *(str(n - 1) for n in self.screen.size))
+        return int(found["X"]), int(found["Y"])
+
+    def _size(self) -> tuple[int, int]:
         shell = self.screen.xdotool("getwindowgeometry", "--shell", self.id)
-        values = dict(line.split("=", 1) for line in shell.splitlines())
-        return int(values["X"]), int(values["Y"]), int(values["WIDTH"]), int(values["HEIGHT"])
+        found = dict(line.split("=", 1) for line in shell.splitlines())
+        return int(found["WIDTH"]), int(found["HEIGHT"])
 
     def picture(self, *, still: bool = True) -> Picture:
         """The window alone."""
         whole = self.screen.wait_still() if still else self.screen.picture()
-        left, top, width, height = self.position()
+        (left, top), (width, height) = self._at, self._size()
         width, height = min(width, whole.width - left), min(height, whole.height - top)
         rows = range(top, top + height)
         cut = (whole.pixels[(y * whole.width + left) * 4 :][: width * 4] for y in rows)
