@@ -57,7 +57,8 @@ async def open_core(
     """The core over the data home of `paths`.
 
     `own` takes the data home for this process. `read` does so when nobody has it, and else looks into the
-    database beside its owner and writes nothing. Raises ConfigError, DataHomeBusy, StorageError and its kin; a bug is logged on its way through.
+    database beside its owner and writes nothing. Raises ConfigError, DataHomeBusy, StorageError and its
+    kin; a bug is logged on its way through.
     """
     async with AsyncExitStack() as stack:
         loaded = configuration.load(paths, environ)
