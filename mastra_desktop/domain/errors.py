@@ -1,24 +1,24 @@
 """Expected trouble, as one tree. Anything else that is raised is a bug.
 
-    MastraError
-    ├── ConfigError            config            a key, a type or a value that is refused
-    ├── StorageError           storage           the data home or the database cannot be used
-    │   ├── DataHomeBusy                         another process owns the data home
-    │   ├── DatabaseDamaged                      the file is not a readable database
-    │   └── DatabaseTooNew                       written by a later version of the app
-    ├── NotFound               bad_request       no such conversation, message, provider or model
-    ├── BadRequest             bad_request       the provider refused what we sent
-    │   └── ContextTooLong     context_length    the conversation does not fit the model
-    ├── ReplyCancelled         cancelled         the person stopped it
-    └── ProviderError          provider          whoever answers failed
-        ├── AuthError          auth              no key, or the key was refused
-        ├── QuotaError         quota             the account has no credit left
-        ├── RateLimited        rate_limit        too many requests; `retry_after_s` when it was said
-        ├── ProviderTimeout    timeout           connecting, or silence between two pieces
-        ├── NetworkError       network           refused, reset, no such host, TLS
-        │   └── StreamCut      network           the stream ended without its end marker: interrupted
-        ├── ContentFiltered    content_filter    the provider declined to answer
-        └── LocalModelError    provider          the built-in model's file or process
+MastraError
+├── ConfigError            config            a key, a type or a value that is refused
+├── StorageError           storage           the data home or the database cannot be used
+│   ├── DataHomeBusy                         another process owns the data home
+│   ├── DatabaseDamaged                      the file is not a readable database
+│   └── DatabaseTooNew                       written by a later version of the app
+├── NotFound               bad_request       no such conversation, message, provider or model
+├── BadRequest             bad_request       the provider refused what we sent
+│   └── ContextTooLong     context_length    the conversation does not fit the model
+├── ReplyCancelled         cancelled         the person stopped it
+└── ProviderError          provider          whoever answers failed
+    ├── AuthError          auth              no key, or the key was refused
+    ├── QuotaError         quota             the account has no credit left
+    ├── RateLimited        rate_limit        too many requests; `retry_after_s` when it was said
+    ├── ProviderTimeout    timeout           connecting, or silence between two pieces
+    ├── NetworkError       network           refused, reset, no such host, TLS
+    │   └── StreamCut      network           the stream ended without its end marker: interrupted
+    ├── ContentFiltered    content_filter    the provider declined to answer
+    └── LocalModelError    provider          the built-in model's file or process
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ class MastraError(Exception):
     @property
     def info(self) -> ErrorInfo:
         """The same as plain data, to store and to show."""
-        return ErrorInfo(
-            self.code, self.message, self.hint, self.detail, self.retryable, self.retry_after_s
-        )
+        return ErrorInfo(self.code, self.message, self.hint, self.detail, self.retryable, self.retry_after_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,9 @@ class ReplyFinished:
     total_ms: float
 
 
-ReplyEvent = ReplyStarted | TextDelta | ReasoningDelta | ModelLoading | RetryScheduled | ReplyFailed | ReplyFinished
+ReplyEvent = (
+    ReplyStarted | TextDelta | ReasoningDelta | ModelLoading | RetryScheduled | ReplyFailed | ReplyFinished
+)
 
 
 @dataclass(frozen=True, slots=True)

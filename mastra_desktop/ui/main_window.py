@@ -210,7 +210,7 @@ class MainWindow(QMainWindow):
             self.toasts.show_toast(
                 self.tr("An answer was interrupted"),
                 self.tr(
-                    "Mastra Desktop closed while it was written. Its text is kept; open the chat to continue it."
+                    "The app closed while it was written. Its text is kept; open the chat to continue it."
                 ),
                 "warn",
             )

@@ -1,4 +1,7 @@
-"""Real recorded streams through decoder and parser; needs the recordings named by MASTRA_FIXTURES."""
+"""Real recorded streams through decoder and parser.
+
+The recordings lie in the folder named by MASTRA_FIXTURES, else beside the checkout; without them this is skipped.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from mastra_desktop.domain.replies import AnswerEnd, ProviderEvent, ReasoningDel
 from mastra_desktop.providers.openai_answer import ChatAnswer
 
 # Read at import: the suite takes variables of this name out of the environment before tests run.
-FOLDER = Path(os.environ.get("MASTRA_FIXTURES", "/nonexistent")) / "provider-streams"
+BESIDE = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
+FOLDER = Path(os.environ.get("MASTRA_FIXTURES", BESIDE)) / "provider-streams"
 EXPECTED = {  # (input, output, cached, reasoning) tokens and finish reason as the files end
     "openai-chat": ((16, 300, 0, 0), "stop"),
     "groq": ((45, 662, None, None), "stop"),
