@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,12 @@ GGUF_MAGIC = b"GGUF"
 SMALLEST_MODEL_BYTES = 1 << 20
 LARGEST_OWN_CONTEXT_TOKENS = 8192  # a model may allow 128k, but its memory is taken when it is loaded
 CHOOSE_HINT = "Choose another GGUF file in Settings, or leave the field empty for the built-in model."
-REPAIR_HINT = "Delete the file and run `make model` again, or choose a GGUF file in Settings."
+if getattr(sys, "frozen", False):  # an installed app has no Makefile beside it
+    MISSING_HINT = "Choose a GGUF file or add a server in Settings."
+    REPAIR_HINT = "Install Mastra Desktop again, or choose a GGUF file in Settings."
+else:
+    MISSING_HINT = "Choose a GGUF file in Settings, or run `make model`."
+    REPAIR_HINT = "Delete the file and run `make model` again, or choose a GGUF file in Settings."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def find_model(configured: Path | None, folders: Sequence[Path], manifest: Seque
         raise first_trouble
     raise LocalModelError(
         "The built-in model isn't on this computer.",
-        hint="Choose a GGUF file in Settings, or run `make model`.",
+        hint=MISSING_HINT,
         detail="looked in " + ", ".join(str(folder) for folder in folders),
     )
 
