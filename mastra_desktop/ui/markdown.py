@@ -10,7 +10,8 @@ Reference definitions (`[a]: http://…`) stay visible text: they could change b
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -18,11 +19,13 @@ from markdown_it.token import Token
 BOLD, ITALIC, STRIKE, CODE = 1, 2, 4, 8
 INLINE_LIMIT = 8_000
 """Characters of one paragraph that are read for emphasis and links; the rest is plain text."""
+_MARKS_LIMIT = 400
 BREAK = "\u2028"
 
 _FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _TASK = re.compile(r"\[([ xX])\](?:\s+|$)")
 _DELIMITER = re.compile(r"[ \t]*[|:-][ \t|:-]*$")
+_MARK = re.compile(r"[\[*_]")
 _URL = re.compile(r"https?://[^\s<>\"'`]+")
 
 
@@ -64,9 +67,38 @@ def _parser() -> MarkdownIt:
     return parser.disable(["reference"])
 
 
-def inline_spans(parser: MarkdownIt, source: str) -> list[Span]:
-    """The runs of a paragraph, heading or cell. Images become a link named by their alternative text."""
-    head, rest = source[:INLINE_LIMIT], source[INLINE_LIMIT:]
+class InlineReader:
+    """Reads what stands inside paragraphs, headings and cells."""
+
+    def __init__(self) -> None:
+        self._parser = _parser()
+        self._last: tuple[str, list[Span]] = ("", [])
+
+    def spans(self, source: str) -> list[Span]:
+        """The runs of a text. Images become a link named by their alternative text."""
+        if len(source) <= _MARKS_LIMIT:
+            return _inline_spans(self._parser, source)
+        head, rest = source[: inline_limit(source)], source[inline_limit(source) :]
+        if not rest:
+            return _inline_spans(self._parser, source)
+        if self._last[0] != head:  # a paragraph that grows beyond the limit is read once
+            self._last = head, _inline_spans(self._parser, head)
+        return [*self._last[1], Span(rest.replace("\n", BREAK))]
+
+
+def inline_limit(source: str) -> int:
+    """How many characters are read for marks: few where nesting marks would take the parser seconds."""
+    limit = min(len(source), INLINE_LIMIT)
+    if (
+        source.count("[", 0, limit) + source.count("*", 0, limit) + source.count("_", 0, limit)
+        <= _MARKS_LIMIT
+    ):
+        return limit
+    marks = (found.start() for found in _MARK.finditer(source, 0, limit))
+    return next(islice(marks, _MARKS_LIMIT, None), limit)
+
+
+def _inline_spans(parser: MarkdownIt, head: str) -> list[Span]:
     tokens: list[Token] = []
     parser.inline.parse(head, parser, {}, tokens)
     spans: list[Span] = []
@@ -92,8 +124,6 @@ def inline_spans(parser: MarkdownIt, source: str) -> list[Span]:
             style &= ~_STYLES[kind.replace("close", "open")]
         elif token.content:
             spans.append(Span(token.content, style, links[-1]))
-    if rest:
-        spans.append(Span(rest.replace("\n", BREAK)))
     return [span for span in spans if span.text]
 
 
@@ -138,7 +168,7 @@ class MarkdownStream:
     """Blocks of a text that grows. `blocks` always equals `parse(everything fed so far)`."""
 
     def __init__(self) -> None:
-        self.parser = _parser()
+        self._parser = _parser()
         self.blocks: list[Block] = []
         self._kept = 0
         self._tail = ""
@@ -161,16 +191,35 @@ class MarkdownStream:
             delta = delta.replace("\0", "\ufffd")
         if not delta:
             return len(self.blocks)
-        self._tail += delta
         first = self._kept
+        if self._grows_paragraph(delta):
+            self._tail += delta
+            self.blocks[-1] = replace(self.blocks[-1], text=self._tail.strip())
+            return first
+        self._tail += delta
         if self._fence is None or self._feed_fence(self._fence):
             self._parse_tail()
         return first
 
+    def _grows_paragraph(self, delta: str) -> bool:
+        """Whether text only makes the last line of the one open paragraph longer; that needs no parsing."""
+        if (
+            "\n" in delta
+            or self._fence is not None
+            or self._open != _Open()
+            or len(self.blocks) != self._kept + 1
+        ):
+            return False
+        block = self.blocks[-1]
+        if block.kind != "paragraph" or block.inside or block.line != self._line:
+            return False
+        # A line that begins with a letter can become nothing but text.
+        return self._tail[self._tail.rfind("\n") + 1 :][:1].isalpha()
+
     def _parse_tail(self) -> None:
         head = self._open.head
         shift = self._line - head.count("\n")
-        tops = _parse(self.parser, head + self._tail, shift, self._open)
+        tops = _parse(self._parser, head + self._tail, shift, self._open)
         self.blocks[self._kept :] = [block for top in tops for block in top.blocks]
         lines = self._tail.split("\n")
         complete = self._line + len(lines) - 1

@@ -400,6 +400,7 @@ class Transcript(QAbstractScrollArea):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.viewport().update()
+        self._idle.wake()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

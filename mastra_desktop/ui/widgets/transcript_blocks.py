@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRect
 from PySide6.QtGui import QPainter
 
-from mastra_desktop.ui.markdown import Block, Span, inline_spans
+from mastra_desktop.ui.markdown import Block, InlineReader, Span
 from mastra_desktop.ui.widgets.transcript_style import INDENT, Style
 from mastra_desktop.ui.widgets.transcript_text import Range, RichText, utf16_length, utf16_slice
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
 
 
 def indent_of(block: Block) -> int:
@@ -108,10 +104,10 @@ def find_words(text: str, words: Sequence[str]) -> list[Range]:
 class TextPiece(Piece):
     """A paragraph, heading, list item or one line of a prompt."""
 
-    def __init__(self, block: Block, gap: int, style: Style, parser: MarkdownIt) -> None:
+    def __init__(self, block: Block, gap: int, style: Style, reader: InlineReader) -> None:
         super().__init__(block, gap)
         self._style = style
-        self._parser = parser
+        self._reader = reader
         self._rich: RichText | None = None
         self._font, self._line = style.font, style.line
         if block.kind == "heading":
@@ -122,7 +118,7 @@ class TextPiece(Piece):
         """The text with its looks; read at the first use."""
         if self._rich is None:
             block = self.block
-            spans = [Span(block.text)] if block.kind == "line" else inline_spans(self._parser, block.text)
+            spans = [Span(block.text)] if block.kind == "line" else self._reader.spans(block.text)
             self._rich = RichText(spans, self._style, self._font, self._line, self._style.text_color)
         return self._rich
 

@@ -48,7 +48,7 @@ class Canvas(QObject):
             busy |= turn.view.busy
             selected = view.selection.of_turn(number)
             turn.paint(painter, self._look(number, turn), left, top, clip, selected, view.words)
-            view.keys.paint_ring(painter, number, QRect(left, top, view.turns.width, turn.height))
+            view.keys.paint_ring(painter, number, turn.ring_rect().translated(left, top))
         painter.end()
         if busy and not self._spinner.isActive():
             self._spinner.start()

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from mastra_desktop.ui.highlight import Highlighter
-from mastra_desktop.ui.markdown import Block, MarkdownStream, plain_blocks
+from mastra_desktop.ui.markdown import Block, InlineReader, MarkdownStream, plain_blocks
 from mastra_desktop.ui.widgets.transcript_blocks import Piece, RulePiece, TextPiece, gap_above
 from mastra_desktop.ui.widgets.transcript_code import CodePiece
 from mastra_desktop.ui.widgets.transcript_heights import Heights
@@ -19,6 +19,7 @@ from mastra_desktop.ui.widgets.transcript_text import Range
 
 _SLICE = 4_000
 _SLICE_SECONDS = 0.006
+_COSTLY_SECONDS = 0.008
 
 Spot = tuple[int, int]
 """(piece index, text position): a place between two characters."""
@@ -33,6 +34,9 @@ class Flow:
         self._width = width
         self._plain = plain
         self._stream = MarkdownStream()
+        self._reader = InlineReader()
+        self._cost = 0.0
+        self._rest_until = 0.0
         self._pending = ""
         self.pieces: list[Piece] = []
         self.heights = Heights()
@@ -57,7 +61,7 @@ class Flow:
         return self._stream.code_is_open
 
     def _pending_height(self) -> int:
-        if not self._pending:
+        if len(self._pending) < _SLICE // 2:  # shown within the next frames
             return 0
         per_line = max(8.0, self._width / self._style.letter)
         lines = len(self._pending) / per_line + self._pending.count("\n") * 0.5
@@ -69,15 +73,17 @@ class Flow:
             self.pieces.clear()
             self._rebuild(0, plain_blocks(text))
             return 0
-        if self._pending or len(text) > 2 * _SLICE:
+        rest = perf_counter() < self._rest_until
+        if rest or self._pending or len(text) > 2 * _SLICE:
             self._pending += text
-            first = len(self.pieces)
-            return min(first, self.parse_more()) if first == 0 else first
+            return self.parse_more() if not self.pieces else len(self.pieces)
         return self._feed(text)
 
     def parse_more(self) -> int:
         """Parse waiting text for a few milliseconds. Returns the index of the first piece that changed."""
         first = len(self.pieces)
+        if perf_counter() < self._rest_until:
+            return first
         deadline = perf_counter() + _SLICE_SECONDS
         while self._pending:
             cut = self._pending.find("\n", _SLICE) + 1 or _SLICE * 2
@@ -88,8 +94,16 @@ class Flow:
         return first
 
     def _feed(self, text: str) -> int:
+        started = perf_counter()
         first = self._stream.feed(text)
-        return self._rebuild(first, self._stream.blocks)
+        changed = self._rebuild(first, self._stream.blocks)
+        self._spent(perf_counter() - started, anew=True)
+        return changed
+
+    def _spent(self, seconds: float, *, anew: bool = False) -> None:
+        """Where reading and laying out the open block takes long, leave twice that time between."""
+        self._cost = seconds if anew else self._cost + seconds
+        self._rest_until = perf_counter() + 2 * self._cost if self._cost > _COSTLY_SECONDS else 0.0
 
     def _rebuild(self, first: int, blocks: Sequence[Block]) -> int:
         """Make `pieces` follow `blocks` from index `first` on; pieces that stay equal are kept."""
@@ -131,8 +145,8 @@ class Flow:
         if block.kind == "row":
             table = None if block.header else _table_of(before)
             table = table or Table(len(self.pieces))
-            return RowPiece(block, gap, self._style, self._stream.parser, table)
-        return TextPiece(block, gap, self._style, self._stream.parser)
+            return RowPiece(block, gap, self._style, self._reader, table)
+        return TextPiece(block, gap, self._style, self._reader)
 
     def _fit_tables(self, changed: int) -> int:
         """Bring tables that grew up to date. Columns may move, so returns the first changed piece anew."""
@@ -198,8 +212,10 @@ class Flow:
         piece = self.pieces[index]
         if piece.laid:
             return False
-        expected = self.heights[index]
+        expected, started = self.heights[index], perf_counter()
         self.heights[index] = piece.gap + piece.lay_out(self._width)
+        if index == len(self.pieces) - 1:
+            self._spent(perf_counter() - started)
         return self.heights[index] != expected
 
     def visible(self, top: int, bottom: int) -> Iterator[tuple[int, Piece, int]]:

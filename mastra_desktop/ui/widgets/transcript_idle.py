@@ -58,11 +58,12 @@ class IdleWork(QObject):
         flow = turn.body if not turn.body.parsed else turn.thought
         if flow.parsed or (flow is turn.thought and not turn.open):
             return False
-        flow.parse_more()
-        view = self._transcript
-        view.turns.heights[number] = turn.height
-        view.settle()
-        view.viewport().update()
+        count = len(flow.pieces)
+        if flow.parse_more() < count or len(flow.pieces) > count:
+            view = self._transcript
+            view.turns.heights[number] = turn.height
+            view.settle()
+            view.viewport().update()
         self.wake()
         return True
 

@@ -174,8 +174,8 @@ class Keys:
         view.pointer.menu(at, view.viewport().mapToGlobal(at))
 
     def paint_ring(self, painter: QPainter, number: int, turn: QRect) -> None:
-        """Draw the ring around the focused turn."""
+        """Draw the ring around a turn, if it is the focused one."""
         if self.shown != number or self.hot_key is not None or not self._view.hasFocus():
             return
-        box = QRectF(turn.adjusted(-8, -5, 8, -GAP + 5))
+        box = QRectF(turn.adjusted(-8, -5, 8, 5))
         draw_box(painter, box, 10, None, self._view.turns.style.color("border.focus"), 2)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QPainter
 
-from mastra_desktop.ui.markdown import Block, inline_spans
+from mastra_desktop.ui.markdown import Block, InlineReader
 from mastra_desktop.ui.widgets.transcript_blocks import Piece, find_words
 from mastra_desktop.ui.widgets.transcript_style import Style
 from mastra_desktop.ui.widgets.transcript_text import Range, RichText, utf16_length
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
 
 TABLE_SAMPLE = 30
 """Rows that decide the widths of a table's columns."""
@@ -73,10 +69,10 @@ def share_widths(natural: Sequence[int], width: int) -> list[int]:
 class RowPiece(Piece):
     """One row of a table. Cells are joined by tabs in its text."""
 
-    def __init__(self, block: Block, gap: int, style: Style, parser: MarkdownIt, table: Table) -> None:
+    def __init__(self, block: Block, gap: int, style: Style, reader: InlineReader, table: Table) -> None:
         super().__init__(block, gap)
         self._style = style
-        self._parser = parser
+        self._reader = reader
         self.table = table
         self.last = True
         self._cells: list[RichText] = []
@@ -92,8 +88,7 @@ class RowPiece(Piece):
             font, line = (style.head_font, style.head_line) if head else (style.cell_font, style.cell_line)
             color = style.color("text.secondary") if head else style.text_color
             self._cells = [
-                RichText(inline_spans(self._parser, cell), style, font, line, color)
-                for cell in self.block.cells
+                RichText(self._reader.spans(cell), style, font, line, color) for cell in self.block.cells
             ]
         return self._cells
 

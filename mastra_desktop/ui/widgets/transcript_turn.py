@@ -240,9 +240,14 @@ class Turn:
         flow = self.flow(part)
         return self.flow_origin(part)[1] + flow.heights.before(min(index, len(flow.pieces)))
 
+    def ring_rect(self) -> QRect:
+        """What the focus ring surrounds: the bubble of a prompt, all of a reply."""
+        left = self.width - self._bubble if self.user else 0
+        return QRect(left, 0, self.width - left, self.height - GAP)
+
     def caret_rect(self) -> QRect | None:
         """The caret at the end of a reply that is being written."""
-        if not self.view.streaming or not self.body.pieces or not self.body.parsed:
+        if not self.view.streaming or not self.body.pieces:
             return None
         piece = self.body.pieces[-1]
         if not piece.laid:
