@@ -197,12 +197,14 @@ def paint_actions(
     index, count = view.siblings
     if count > 1 and not right:
         left = _paint_siblings(painter, look, index, count, left, top, areas)
+    labels = QFontMetrics(look.style.theme.font("small", 500))
     for action in view.actions:
-        area = Hot("action", action.id, QRect(left, top, _BUTTON, _BUTTON), action.label, action.icon)
+        wide = _BUTTON + labels.horizontalAdvance(action.label) + 8 if action.primary else _BUTTON
+        area = Hot("action", action.id, QRect(left, top, wide, _BUTTON), action.label, action.icon)
         areas.append(area)
         if painter is not None and (look.hovered or not right):
-            _paint_icon_button(painter, look, area)
-        left += _BUTTON + 2
+            _paint_icon_button(painter, look, area, labelled=action.primary)
+        left += wide + 2
     if count > 1 and right:
         _paint_siblings(painter, look, index, count, left, top, areas)
     if painter is not None and view.footer and not right:
@@ -215,11 +217,16 @@ def paint_actions(
     return areas
 
 
-def _paint_icon_button(painter: QPainter, look: Look, area: Hot) -> None:
+def _paint_icon_button(painter: QPainter, look: Look, area: Hot, *, labelled: bool = False) -> None:
     done = look.done == area.key
     _box(painter, look, area.rect, area.key)
     color = "success.fg" if done else "text.primary" if look.hot == area.key else "text.secondary"
-    look.icons.paint(painter, area.rect.adjusted(5, 5, -5, -5), "check" if done else area.icon, color)
+    icon = QRect(area.rect.left() + 5, area.rect.top() + 5, _BUTTON - 10, _BUTTON - 10)
+    look.icons.paint(painter, icon, "check" if done else area.icon, color)
+    if labelled:
+        painter.setFont(look.style.theme.font("small", 500))
+        painter.setPen(look.style.color(color))
+        painter.drawText(area.rect.adjusted(_BUTTON, 0, 0, 0), _V_CENTER, area.label)
 
 
 def _paint_siblings(

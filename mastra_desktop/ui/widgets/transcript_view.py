@@ -6,7 +6,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class TurnAction:
-    """Something a person can do with a turn. `id` comes back in `Transcript.action_triggered`."""
+    """Something a person can do with a turn. `id` comes back in `Transcript.action_triggered`.
+
+    `primary` fills a card's button, and shows the label beside the icon in the row below a turn.
+    """
 
     id: str
     label: str
