@@ -48,7 +48,7 @@ class Runs(QObject):
     def start(
         self, conversation_id: str, ask: Ask, *, prompt: str = "", so_far: tuple[str, str] = ("", "")
     ) -> None:
-        """`prompt` comes back with `refused` if it was not stored; `so_far`: text and reasoning to go on from."""
+        """`prompt` comes back with `refused` if it was not stored; `so_far`: text and reasoning before."""
         if not self.busy(conversation_id):
             self._starting.add(conversation_id)
             self.changed.emit()

@@ -71,17 +71,16 @@ _STATES: dict[MessageState, tuple[str, Literal["muted", "warn", "danger"]]] = {
 
 def answer_actions(message: Message) -> tuple[TurnAction, ...]:
     """The row below a settled answer; what its error card offers is not offered twice."""
+    cut = (
+        message.state in (MessageState.STOPPED, MessageState.INTERRUPTED) or message.finish_reason == "length"
+    )
     actions = []
-    if (
-        message.state in (MessageState.STOPPED, MessageState.INTERRUPTED)
-        and message.text
-        and not message.error
-    ):
-        actions.append(TurnAction("continue", tr("Continue"), "play", True))
     if message.text:
         actions.append(TurnAction("copy", tr("Copy"), "copy"))
     if not message.error:
-        actions.append(TurnAction("retry", tr("Try again"), "refresh-cw"))
+        actions.append(TurnAction("retry", tr("Try again"), "refresh-cw", primary=cut))
+        if cut and message.text:
+            actions.append(TurnAction("continue", tr("Continue"), "play", primary=True))
     return tuple(actions)
 
 
