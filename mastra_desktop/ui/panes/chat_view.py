@@ -284,6 +284,7 @@ class ChatView(QWidget):
             self.queue.move(NEW_CHAT, run.conversation_id)
             if in_view:
                 self.conversation_id = run.conversation_id
+                self.queue.show(run.conversation_id)
             self.conversation_started.emit(run.conversation_id)
         if has_prompt:
             self._tasks.start(self._keep_draft(asked_in, ""))
@@ -381,14 +382,14 @@ class ChatView(QWidget):
     # -- drafts, queue, suggestions -----------------------------------------------------------------
 
     def _text_edited(self, text: str) -> None:
-        if not text:
-            self._editing = None
         self.composer.set_estimate(
             self.tr("≈ {n} tokens").format(n=f"{estimate_tokens(text):,}") if text else ""
         )
         self._draft_timer.start()
 
     def _save_draft(self) -> None:
+        if not self.composer.text():
+            self._editing = None  # wiped out by hand; when it is sent the box is empty for a moment only
         self._tasks.start(self._keep_draft(self.conversation_id, self.composer.text()))
 
     async def _keep_draft(self, conversation_id: str, text: str) -> None:
