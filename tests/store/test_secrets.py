@@ -14,7 +14,8 @@ from keyring.backends import chainer, fail, null
 from keyring.errors import InitError
 
 from mastra_desktop.domain.errors import StorageError
-from mastra_desktop.store.secrets import MEMORY, Secrets
+from mastra_desktop.store.passphrase_file import PassphraseFile
+from mastra_desktop.store.secrets import ENCRYPTED_FILE, MEMORY, Secrets
 
 KEY = "sk-very-secret"
 DAEMON = shutil.which("gnome-keyring-daemon")
@@ -142,6 +143,72 @@ def test_hanging_keyring_hangs_nobody() -> None:
         assert await secrets.get("work", ("K",)) == KEY
 
     asyncio.run(main())
+
+
+def test_file_under_a_passphrase_stands_in_for_the_keyring(tmp_path: Path) -> None:
+    """Keys of this run move into the file once it is opened; the next run has them by the environment's
+    passphrase, and a wrong one is told instead of looking like no key."""
+    path = tmp_path / "keys.encrypted"
+
+    async def first() -> None:
+        secrets = Secrets(find_backend=lambda: None, file=PassphraseFile(path))
+        assert not await secrets.set("work", KEY)
+        await secrets.unlock("words")
+        assert (secrets.store_name, secrets.is_persistent) == (ENCRYPTED_FILE, True)
+        assert await secrets.set("other", "second")
+        assert set(await secrets.kept_names()) == {"work", "other"}
+
+    async def next_run() -> None:
+        locked = Secrets(find_backend=lambda: None, file=PassphraseFile(path))
+        assert await locked.get("work") is None
+        assert (locked.has_locked_file, locked.store_name) == (True, MEMORY)
+        environ = {"MASTRA_PASSPHRASE": "words"}
+        secrets = Secrets(environ=environ, find_backend=lambda: None, file=PassphraseFile(path))
+        found = await secrets.find("work")
+        assert found
+        assert (found.key, found.source, found.kept_in) == (KEY, "file", ENCRYPTED_FILE)
+        assert KEY not in repr(found)
+        await secrets.remove("work")
+        assert await secrets.get("work") is None
+        environ = {"MASTRA_PASSPHRASE": "wrong"}
+        with pytest.raises(StorageError, match="passphrase"):
+            await Secrets(environ=environ, find_backend=lambda: None, file=PassphraseFile(path)).get("other")
+
+    asyncio.run(first())
+    asyncio.run(next_run())
+
+
+def test_keyring_comes_before_the_file(tmp_path: Path) -> None:
+    """With a keyring no file is made; a key that moves there leaves the file."""
+    path, vault, environ = tmp_path / "keys.encrypted", Vault(), {"MASTRA_PASSPHRASE": "words"}
+
+    async def main() -> None:
+        await Secrets(environ=environ, find_backend=lambda: vault, file=PassphraseFile(path)).open()
+        assert not path.exists()
+        await Secrets(environ=environ, find_backend=lambda: None, file=PassphraseFile(path)).set(
+            "work", "old"
+        )
+        secrets = Secrets(environ=environ, find_backend=lambda: vault, file=PassphraseFile(path))
+        assert await secrets.get("work") == "old"
+        await secrets.set("work", KEY)
+        assert await secrets.kept_names() == ()
+        vault.kept.clear()
+        assert await secrets.get("work") is None
+
+    asyncio.run(main())
+
+
+def test_keys_in_use_are_told() -> None:
+    """Whoever keeps keys out of the log hears of each one, wherever it came from."""
+    told: list[str] = []
+
+    async def main() -> None:
+        secrets = Secrets(environ={"K": "from-environment"}, find_backend=lambda: None, on_key=told.append)
+        await secrets.get("work", ("K",))
+        await secrets.set("work", KEY)
+
+    asyncio.run(main())
+    assert told == ["from-environment", KEY]
 
 
 def test_two_lookups_at_once() -> None:
