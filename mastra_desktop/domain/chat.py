@@ -16,6 +16,7 @@ from mastra_desktop.domain.errors import ErrorInfo
 class Role(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
+    TOOL = "tool"  # a tool's result, in prompts only
 
 
 class MessageState(StrEnum):

@@ -1,12 +1,15 @@
 """What a provider streams while it answers, and what a reply streams to whoever asked.
 
-A provider yields any number of `TextDelta`, `ReasoningDelta` and notices, then exactly one `AnswerEnd`,
-or raises a `MastraError`. `ChatService` adds `ReplyStarted` before and `ReplyFinished` after.
+A provider yields any number of `TextDelta`, `ReasoningDelta` and notices, then the answer's `ToolCall`s
+and exactly one `AnswerEnd`, or raises a `MastraError`: an answer that breaks off never calls a tool.
+`ChatService` adds `ReplyStarted` before and `ReplyFinished` after.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mastra_desktop.domain.chat import MessageState, Role, Usage
 from mastra_desktop.domain.errors import ErrorInfo
@@ -40,15 +43,62 @@ class RetryScheduled:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The request goes out in about `wait_s` seconds: our own limit, or a provider that asked for rest."""
+
+    wait_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackTaken:
+    """The model `from_id` failed before any text, and `to_id` is asked instead (provider/model)."""
+
+    from_id: str
+    to_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for a tool. `raw` is what it wrote as arguments.
+
+    `arguments` is None when that is no JSON object; `error` then says so, in words for the model: the
+    call is not run, and the error is its result.
+    """
+
+    id: str
+    name: str
+    arguments: dict[str, Any] | None
+    raw: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerEnd:
-    """The provider's end marker. `reason`: stop, length, tool_calls or content_filter."""
+    """The provider's end marker. `reason`: stop, length, tool_calls or content_filter.
+
+    `carry` is what the vendor wants back unchanged with the tools' results (signed thoughts and the
+    like): it goes into `PromptMessage.carry` of this answer, and nobody else reads it.
+    """
 
     reason: str
     usage: Usage = field(default_factory=Usage)
     model_name: str = ""
+    carry: str = field(default="", repr=False)
 
 
-ProviderEvent = TextDelta | ReasoningDelta | ModelLoading | RetryScheduled | AnswerEnd
+ProviderEvent = TextDelta | ReasoningDelta | ToolCall | ModelLoading | RetryScheduled | Waiting | AnswerEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, for those who do not want it in pieces."""
+
+    text: str
+    reasoning: str
+    tool_calls: tuple[ToolCall, ...]
+    end: AnswerEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +132,62 @@ class ReplyFinished:
 
 
 ReplyEvent = (
-    ReplyStarted | TextDelta | ReasoningDelta | ModelLoading | RetryScheduled | ReplyFailed | ReplyFinished
+    ReplyStarted
+    | TextDelta
+    | ReasoningDelta
+    | ToolCall
+    | ModelLoading
+    | RetryScheduled
+    | Waiting
+    | FallbackTaken
+    | ReplyFailed
+    | ReplyFinished
 )
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool the model may ask for. `parameters` is the JSON schema of its arguments, an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture for the model. `media_type` like image/png."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromptMessage:
-    """One message of the history that goes to a provider."""
+    """One message of the history that goes to a provider.
+
+    `images` go with the person's messages, `tool_calls`, `reasoning` and `carry` with an answer. Role
+    TOOL is the result of the call `call_id`, in `text`.
+    """
 
     role: Role
     text: str
+    images: tuple[Image, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    call_id: str = ""
+    is_error: bool = False
+    reasoning: str = ""
+    carry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Everything that determines an answer. `continue_last`: go on with the assistant message at the end."""
+    """Everything that determines an answer. `continue_last`: go on with the assistant message at the end.
+
+    `tool_choice`: auto, none, required, or the name of the one tool to call. `response_schema`: the answer
+    is to be one JSON object of this schema. `reasoning_effort`: low, medium, high; empty leaves it to the
+    model.
+    """
 
     model_name: str
     messages: tuple[PromptMessage, ...]
@@ -104,3 +195,7 @@ class Prompt:
     temperature: float | None = None
     max_tokens: int | None = None
     continue_last: bool = False
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str = "auto"
+    response_schema: Mapping[str, Any] | None = None
+    reasoning_effort: str = ""

@@ -1,184 +1,122 @@
-"""Reads one chat-completions answer: bytes of the stream in, reply events out. No network here."""
+"""Reads one chat-completions answer, with the ways in which vendors differ from OpenAI's own.
+
+An answer is complete only after a `finish_reason` and `data: [DONE]`.
+"""
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
 from mastra_desktop.domain.chat import Usage
-from mastra_desktop.domain.errors import MastraError, ProviderError, StreamCut
-from mastra_desktop.domain.replies import AnswerEnd, ProviderEvent, ReasoningDelta, TextDelta
+from mastra_desktop.domain.replies import ProviderEvent, ReasoningDelta, TextDelta
+from mastra_desktop.providers.answer import AnswerReader, count, stream_cut, text
 from mastra_desktop.providers.failures import stream_error
-from mastra_desktop.providers.sse import SseDecoder
+from mastra_desktop.providers.sse import SseEvent
+from mastra_desktop.providers.think_tags import ThinkTags
 
-log = logging.getLogger(__name__)
-
-_REASONS = {
-    "length": "length",
-    "model_length": "length",
-    "max_tokens": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-}
-# What a stream of events can begin with; anything else is a web page or worse.
-_BEGINNINGS = (b"data", b"event", b"id", b"retry", b":", b"\n", b"\r", b"\xef\xbb\xbf")
-_BROKEN = (orjson.JSONDecodeError, AttributeError, TypeError, LookupError)
+CHAT_HINT = "An OpenAI-compatible address often ends in /v1."
+# The vendor gave up in mid-answer: OpenRouter's and DeepSeek's words for it.
+_GAVE_UP = ("error", "insufficient_system_resource")
 
 
-class ChatAnswer:
-    """One try of one answer.
+class ChatAnswer(AnswerReader):
+    """`think_tags`: the server may write reasoning into the text, between tags."""
 
-    After each `feed`: `done` once finish_reason and `[DONE]` arrived, `failure` what went wrong (to be
-    raised after the events were given out, so that no text before it is lost).
-    """
+    reasons: ClassVar[dict[str, str]] = {
+        "length": "length",
+        "model_length": "length",  # Mistral
+        "max_tokens": "length",
+        "tool_calls": "tool_calls",
+        "function_call": "tool_calls",
+        "content_filter": "content_filter",
+    }
+    hint: ClassVar[str] = CHAT_HINT
 
-    def __init__(self, host: str) -> None:
-        self.done = False
-        self.streamed = False
-        self.failure: MastraError | None = None
-        self._host = host
-        self._decoder = SseDecoder()
-        self._begun = False
-        self._reason = ""
-        self._usage = Usage()
-        self._model_name = ""
+    def __init__(
+        self, host: str, *, no_arguments: frozenset[str] = frozenset(), think_tags: bool = False
+    ) -> None:
+        super().__init__(host, no_arguments=no_arguments)
+        self._think = ThinkTags() if think_tags else None
 
-    def feed(self, chunk: bytes) -> list[ProviderEvent]:
-        """What `chunk` adds, neighbouring pieces of text joined into one. Raises nothing."""
-        if not self._begun and chunk:
-            self._begun = True
-            head = chunk[:5]
-            if not any(head.startswith(word) or word.startswith(head) for word in _BEGINNINGS):
-                self.failure = no_chat_server(self._host, "answer with a stream")
-                return []
-            self.streamed = True
-        pieces: list[ProviderEvent] = []
-        try:
-            for event in self._decoder.feed(chunk):
-                data = event.data
-                if data == "[DONE]":
-                    self.done = bool(self._reason)
-                    break
-                piece = orjson.loads(data)
-                self._read(piece, pieces)
-                if trouble := piece.get("error") or (piece if event.event == "error" else None):
-                    self.failure = stream_error(trouble, host=self._host)
-                    break
-        except MastraError as error:
-            self.failure = error
-        except _BROKEN as error:
-            log.warning("broken event from %s: %s", self._host, type(error).__name__)
-            self.failure = self._broken(error)
-        return _joined(pieces) if len(pieces) > 1 else pieces
+    def finish(self) -> list[ProviderEvent]:
+        return [*(self._think.rest() if self._think else ()), *super().finish()]
 
-    def whole(self, payload: Any) -> list[ProviderEvent]:
-        """The events of an answer that came as one JSON object, its end included. Raises ProviderError."""
-        try:
-            if payload.get("error"):
-                raise stream_error(payload, host=self._host)
-            payload["choices"][0]["delta"] = payload["choices"][0]["message"]
-            pieces: list[ProviderEvent] = []
-            self._read(payload, pieces)
-        except _BROKEN as error:
-            raise self._broken(error) from error
-        return [*_joined(pieces), self.end()]
+    def _read_event(self, event: SseEvent, pieces: list[ProviderEvent]) -> None:
+        if event.data == "[DONE]":
+            self.done = bool(self._reason)
+            if not self.done:
+                self.failure = stream_cut(self.host)
+            return
+        piece = orjson.loads(event.data)
+        self._read(piece, pieces)
+        if trouble := piece.get("error") or (piece if event.event == "error" else None):
+            self.failure = stream_error(trouble, host=self.host)
 
-    def end(self) -> AnswerEnd:
-        return AnswerEnd(_REASONS.get(self._reason, "stop"), self._usage, self._model_name)
+    def _read_whole(self, payload: Any, pieces: list[ProviderEvent]) -> None:
+        if payload.get("error"):
+            self.failure = stream_error(payload, host=self.host)
+            return
+        payload["choices"][0]["delta"] = payload["choices"][0]["message"]
+        self._read(payload, pieces)
 
     def _read(self, piece: Any, pieces: list[ProviderEvent]) -> None:
         if choices := piece.get("choices"):
             choice = choices[0]
             if delta := choice.get("delta"):
-                content = delta.get("content")
-                if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
-                    pieces.append(ReasoningDelta(_text(reasoning)))
-                if content:
-                    if isinstance(content, str):
-                        pieces.append(TextDelta(content))
-                    else:
-                        _read_parts(content, pieces)
-                elif refusal := delta.get("refusal"):
-                    pieces.append(TextDelta(_text(refusal)))
+                self._read_delta(delta, pieces)
             if reason := choice.get("finish_reason"):
                 self._reason = reason
+                if reason in _GAVE_UP:
+                    self.failure = stream_error(piece.get("error") or {"message": reason}, host=self.host)
             if not self._model_name:
-                self._model_name = _text(piece.get("model") or "")
-        if usage := piece.get("usage"):
+                self._model_name = text(piece.get("model") or "")
+                self._answer_id = str(piece.get("id") or "")
+        if usage := piece.get("usage") or (piece.get("x_groq") or {}).get("usage"):
             self._usage = _usage(usage)
 
-    def _broken(self, error: Exception) -> ProviderError:
-        return ProviderError(
-            f"{self._host} sent something that is no chat answer.",
-            hint="Try again, or switch the model.",
-            detail=type(error).__name__,
-        )
-
-
-def no_chat_server(host: str, deed: str) -> ProviderError:
-    """The error for an address where something else answers; `deed` says what it did not do."""
-    return ProviderError(
-        f"{host} did not {deed}. Is the address right?",
-        hint="An OpenAI-compatible address often ends in /v1.",
-        retryable=False,
-    )
-
-
-def stream_cut(host: str, detail: str = "") -> StreamCut:
-    """The error for an answer that ended before its end marker."""
-    return StreamCut(
-        f"The answer from {host} broke off.",
-        hint="What arrived is kept. Continue, or try again.",
-        detail=detail,
-    )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("text expected")
-    return value
+    def _read_delta(self, delta: Any, pieces: list[ProviderEvent]) -> None:
+        content = delta.get("content")
+        if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
+            pieces.append(ReasoningDelta(text(reasoning)))
+        if content:
+            if not isinstance(content, str):
+                _read_parts(content, pieces)
+            elif self._think:
+                self._think.feed(content, pieces)
+            else:
+                pieces.append(TextDelta(content))
+        elif refusal := delta.get("refusal"):
+            self._refused = True
+            pieces.append(TextDelta(text(refusal)))
+        if calls := delta.get("tool_calls"):
+            for call in calls:
+                function = call.get("function") or {}
+                arguments = function.get("arguments") or ""
+                if not isinstance(arguments, str):  # an object, from some local servers
+                    arguments = orjson.dumps(arguments).decode()
+                self.tools.fragment(
+                    call.get("index"), call.get("id") or "", function.get("name") or "", arguments
+                )
 
 
 def _read_parts(parts: Any, pieces: list[ProviderEvent]) -> None:
     """Content as a list of typed parts, as Mistral's reasoning models send it."""
     for part in parts:
         if part.get("type") == "text":
-            pieces.append(TextDelta(_text(part["text"])))
+            pieces.append(TextDelta(text(part["text"])))
         elif part.get("type") == "thinking":
             thoughts = part["thinking"]
-            text = thoughts if isinstance(thoughts, str) else "".join(t.get("text", "") for t in thoughts)
-            pieces.append(ReasoningDelta(_text(text)))
-
-
-def _joined(pieces: list[ProviderEvent]) -> list[ProviderEvent]:
-    """The same pieces with neighbours of one kind made one: fewer steps for everybody after us."""
-    joined: list[ProviderEvent] = []
-    kind: type[TextDelta] | type[ReasoningDelta] | None = None
-    texts: list[str] = []
-    for piece in pieces:
-        if isinstance(piece, TextDelta | ReasoningDelta):
-            if kind is not type(piece):
-                if kind:
-                    joined.append(kind("".join(texts)))
-                kind, texts = type(piece), []
-            texts.append(piece.text)
-    if kind:
-        joined.append(kind("".join(texts)))
-    return joined
+            thought = thoughts if isinstance(thoughts, str) else "".join(t.get("text", "") for t in thoughts)
+            pieces.append(ReasoningDelta(text(thought)))
 
 
 def _usage(usage: Any) -> Usage:
-    def count(name: str, details: str = "") -> int | None:
-        holder = usage.get(details) or {} if details else usage
-        number = holder.get(name)
-        return number if isinstance(number, int) else None
-
+    cached = count(usage, "prompt_tokens_details", "cached_tokens")
     return Usage(
-        count("prompt_tokens"),
-        count("completion_tokens"),
-        count("cached_tokens", "prompt_tokens_details"),
-        count("reasoning_tokens", "completion_tokens_details"),
+        count(usage, "prompt_tokens"),
+        count(usage, "completion_tokens"),
+        count(usage, "prompt_cache_hit_tokens") if cached is None else cached,  # DeepSeek's own name
+        count(usage, "completion_tokens_details", "reasoning_tokens"),
     )

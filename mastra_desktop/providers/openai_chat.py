@@ -1,54 +1,189 @@
-"""OpenAI-compatible chat completions: the wire format of most servers, hosted or on this computer.
+"""OpenAI's chat completions: the wire format of most servers, hosted or on this computer.
 
-The protocol is OpenAI's "Chat Completions" with `stream: true`. An answer is complete only after a
-`finish_reason` and `data: [DONE]`; anything less is a `StreamCut`.
+Vendors that speak it differ in details; a `Dialect` lists them.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import orjson
 
 from mastra_desktop.domain.chat import Role
-from mastra_desktop.domain.errors import (
-    AuthError,
-    ConfigError,
-    MastraError,
-    NetworkError,
-    ProviderError,
-    ProviderTimeout,
+from mastra_desktop.domain.errors import BadRequest
+from mastra_desktop.domain.replies import Prompt, PromptMessage, ToolCall
+from mastra_desktop.providers.http import HttpPool
+from mastra_desktop.providers.openai_answer import CHAT_HINT, ChatAnswer
+from mastra_desktop.providers.streaming import HttpProvider, PlainWire
+from mastra_desktop.providers.turns import given_arguments, image_url, is_strict, turns, without_arguments
+
+# Models that hosted lists hold among others and that answer no prompt.
+NO_CHAT = re.compile(
+    r"embed|whisper|tts|dall-e|gpt-image|image-|imagine|moderation|realtime|transcribe|-audio|sora|ocr|guard"
+    r"|babbage|davinci|-instruct-0|computer-use|veo|imagen|aqa",
+    re.I,
 )
-from mastra_desktop.domain.models import ModelInfo, ProviderTest
-from mastra_desktop.domain.replies import Prompt, PromptMessage, ProviderEvent
-from mastra_desktop.providers.failures import network_error, status_error
-from mastra_desktop.providers.http import HttpPool, RetryPolicy, with_retries
-from mastra_desktop.providers.openai_answer import ChatAnswer, no_chat_server, stream_cut
-from mastra_desktop.providers.sse import MAX_EVENT_BYTES
-
-if TYPE_CHECKING:
-    import httpx
-
-_CONTINUE = "Continue exactly where your last answer stopped. Do not repeat any of it and do not comment."
-_MAX_ERROR_BYTES = 64 * 1024
-_TEST_TIMEOUT_S = 60
-_DRAIN_S = 0.1
 
 
-class OpenAIChatProvider:
-    """Answers over `{base_url}/chat/completions`.
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Where a vendor departs from the common ground of chat completions."""
 
-    `key` is asked before each request and its answer goes into the Authorization header only.
-    `models`, when given, are offered instead of the server's own list. `extra_body` is sent with each
-    request. `supports_continue`: the server goes on with an assistant message at the end of the prompt;
-    others are asked in words. The pool is shared: closing a provider leaves running answers alone.
-    Raises ConfigError when `base_url` is no http(s) address.
-    """
+    max_tokens: str = "max_tokens"  # the field's name
+    asks_usage: bool = True  # usage in a stream comes only when `stream_options` asks for it
+    required: str = "required"  # the word for "call some tool"
+    call_ids: re.Pattern[str] | None = None  # what a call's id has to look like
+    json_schema: bool = True  # else only "some JSON": the schema goes into the system message
+    images: bool = True
+    embeddings: bool = True
+    effort: bool = True  # takes `reasoning_effort`
+    reasoning_back: bool = False  # wants the reasoning of an answer back with its tools' results
+    think_tags: bool = False  # reasoning may stand in the text between <think> tags
+    continues: bool = False  # goes on with an assistant message at the end by itself
+    lists_only_chat: bool = True  # else models that answer no prompt are left out of the list
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class ChatWire(PlainWire):
+    """`extra_body` is sent with each request."""
+
+    models_path: ClassVar[str] = "/models"
+    hint: ClassVar[str] = CHAT_HINT
+
+    def __init__(self, dialect: Dialect, extra_body: Mapping[str, object] | None = None) -> None:
+        self._dialect = dialect
+        self._extra_body = extra_body or {}
+
+    def headers(self, key: str) -> dict[str, str]:
+        return {**super().headers(key), **self._dialect.headers}
+
+    def reader(self, host: str, prompt: Prompt) -> ChatAnswer:
+        return ChatAnswer(
+            host,
+            no_arguments=without_arguments(prompt) if prompt.tools else frozenset(),
+            think_tags=self._dialect.think_tags,
+        )
+
+    def request(self, prompt: Prompt, *, stream: bool) -> tuple[str, Mapping[str, Any]]:
+        dialect = self._dialect
+        body: dict[str, Any] = {"model": prompt.model_name, "messages": self._messages(prompt)}
+        body["stream"] = stream
+        if stream and dialect.asks_usage:
+            body["stream_options"] = {"include_usage": True}
+        if prompt.temperature is not None:
+            body["temperature"] = prompt.temperature
+        if prompt.max_tokens is not None:
+            body[dialect.max_tokens] = prompt.max_tokens
+        if prompt.reasoning_effort and dialect.effort:
+            body["reasoning_effort"] = prompt.reasoning_effort
+        if prompt.tools:
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": tool.name,
+                        "description": tool.description,
+                        "parameters": tool.parameters,
+                    },
+                }
+                for tool in prompt.tools
+            ]
+            body["tool_choice"] = self._choice(prompt.tool_choice)
+        if prompt.response_schema is not None:
+            body["response_format"] = self._format(prompt.response_schema)
+        return "/chat/completions", {**body, **self._extra_body}
+
+    def models(self, payload: Any) -> list[tuple[str, int | None]]:
+        found: list[tuple[str, int | None]] = []
+        for row in payload if isinstance(payload, list) else payload["data"]:
+            name = row.get("id") if isinstance(row, dict) else None
+            if not (isinstance(name, str) and name) or not self._answers(name, row):
+                continue
+            sizes = (
+                row.get(key)
+                for key in ("context_length", "context_window", "max_model_len", "max_context_length")
+            )
+            found.append((name, next((size for size in sizes if isinstance(size, int) and size > 0), None)))
+        return found
+
+    def embedding_request(self, texts: Sequence[str], model_name: str) -> tuple[str, Mapping[str, Any]]:
+        if not self._dialect.embeddings:
+            return super().embedding_request(texts, model_name)
+        return "/embeddings", {"model": model_name, "input": list(texts), "encoding_format": "float"}
+
+    def embeddings(self, payload: Any) -> list[list[float]]:
+        return [row["embedding"] for row in sorted(payload["data"], key=lambda row: int(row["index"]))]
+
+    def _answers(self, name: str, row: dict[str, Any]) -> bool:
+        if self._dialect.lists_only_chat:
+            return True
+        abilities = row.get("capabilities")
+        if isinstance(abilities, dict) and "completion_chat" in abilities:  # Mistral
+            return bool(abilities["completion_chat"])
+        return not NO_CHAT.search(name)
+
+    def _messages(self, prompt: Prompt) -> list[dict[str, Any]]:
+        system = prompt.system
+        if prompt.response_schema is not None and not self._dialect.json_schema:
+            schema = orjson.dumps(prompt.response_schema).decode()
+            system = f"{system}\n\nAnswer with one JSON object of this JSON schema: {schema}".strip()
+        messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+        messages += [self._message(m) for m in turns(prompt, continues=self._dialect.continues)]
+        return messages
+
+    def _message(self, message: PromptMessage) -> dict[str, Any]:
+        if message.role is Role.TOOL:
+            return {"role": "tool", "tool_call_id": self._call_id(message.call_id), "content": message.text}
+        if message.images:
+            if not self._dialect.images:
+                raise BadRequest("This provider takes no images.", hint="Remove them, or switch the model.")
+            parts: list[dict[str, Any]] = [{"type": "text", "text": message.text}] if message.text else []
+            parts += [
+                {"type": "image_url", "image_url": {"url": image_url(image)}} for image in message.images
+            ]
+            return {"role": message.role.value, "content": parts}
+        written: dict[str, Any] = {"role": message.role.value, "content": message.text}
+        if message.tool_calls:
+            written["tool_calls"] = [self._call(call) for call in message.tool_calls]
+            if message.reasoning and self._dialect.reasoning_back:
+                written["reasoning_content"] = message.reasoning
+        return written
+
+    def _call(self, call: ToolCall) -> dict[str, Any]:
+        arguments = orjson.dumps(given_arguments(call)).decode()
+        return {
+            "id": self._call_id(call.id),
+            "type": "function",
+            "function": {"name": call.name, "arguments": arguments},
+        }
+
+    def _call_id(self, id: str) -> str:
+        """The id, or one made from it when it came from a vendor with other rules."""
+        if self._dialect.call_ids is None or self._dialect.call_ids.fullmatch(id):
+            return id
+        return hashlib.blake2b(id.encode(), digest_size=5).hexdigest()[:9]
+
+    def _choice(self, choice: str) -> object:
+        if choice in ("auto", "none"):
+            return choice
+        if choice == "required":
+            return self._dialect.required
+        return {"type": "function", "function": {"name": choice}}
+
+    def _format(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        if not self._dialect.json_schema:
+            return {"type": "json_object"}
+        described = {"name": "answer", "schema": schema, "strict": is_strict(schema)}
+        return {"type": "json_schema", "json_schema": described}
+
+
+class OpenAIChatProvider(HttpProvider):
+    """A server on the common ground. `supports_continue`: it goes on with an assistant message at the end
+    of the prompt by itself; others are asked in words. The rest is as in `HttpProvider`."""
 
     def __init__(
         self,
@@ -63,215 +198,13 @@ class OpenAIChatProvider:
         supports_continue: bool = False,
         context_tokens: int | None = None,
     ) -> None:
-        self.id = id
-        self.base_url = clean_base_url(base_url)
-        self.host = urlsplit(self.base_url).netloc.rpartition("@")[2]
-        self.on_this_computer = on_this_computer
-        self.context_tokens = context_tokens
-        self.active_streams = 0
-        self._http = http
-        self._key = key
-        self._models = models
-        self._extra_body = dict(extra_body or {})
-        self._supports_continue = supports_continue
-
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent]:
-        """See `Provider.stream`. Tries again by itself before the first piece, never after."""
-        body = self._body(prompt)
-        settings = self._http.settings
-        policy = RetryPolicy(settings.max_retries, settings.first_retry_wait_s)
-        self.active_streams += 1
-        try:
-            async with aclosing(
-                with_retries(lambda: self._answer(body, ChatAnswer(self.host)), policy)
-            ) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self.active_streams -= 1
-
-    async def models(self) -> list[ModelInfo]:
-        """The configured models, else what `GET {base_url}/models` lists. Raises a MastraError."""
-        if self._models:
-            return [self._model_info(name, self.context_tokens) for name in self._models]
-        async with self._request("GET", "/models") as response:
-            payload = self._parse(await self._read(response, MAX_EVENT_BYTES))
-        rows = payload.get("data") if isinstance(payload, dict) else payload
-        if not isinstance(rows, list):
-            raise no_chat_server(self.host, "list its models")
-        found = []
-        for row in rows:
-            name = row.get("id") if isinstance(row, dict) else None
-            if isinstance(name, str) and name:
-                sizes = (row.get(key) for key in ("context_length", "context_window", "max_model_len"))
-                size = next(
-                    (size for size in sizes if isinstance(size, int) and size > 0), self.context_tokens
-                )
-                found.append(self._model_info(name, size))
-        return found
-
-    async def test(self) -> ProviderTest:
-        """Lists the models and asks the first for one piece of an answer. Trouble is told, not raised."""
-        names: tuple[str, ...] = ()
-        answer = ChatAnswer(self.host)
-        latency_ms = None
-        try:
-            async with asyncio.timeout(_TEST_TIMEOUT_S):
-                names = tuple(model.name for model in await self.models())
-                if not names:
-                    raise ProviderError(f"{self.host} offers no model.", hint="Load a model there first.")
-                body = self._body(Prompt(names[0], (PromptMessage(Role.USER, "Say hello."),)))
-                began = time.perf_counter()
-                async with aclosing(self._answer(body, answer)) as batches:
-                    async for _ in batches:
-                        latency_ms = (time.perf_counter() - began) * 1000
-                        break
-        except TimeoutError:
-            error: MastraError = ProviderTimeout(f"{self.host} did not answer within {_TEST_TIMEOUT_S} s.")
-        except MastraError as caught:
-            error = caught
-        else:
-            return ProviderTest(names, answer.streamed, latency_ms)
-        return ProviderTest(names, False, None, error.code, error.message, error.hint)
-
-    async def aclose(self) -> None:
-        """Nothing of its own to close: connections belong to the shared pool."""
-
-    def _model_info(self, name: str, context_tokens: int | None) -> ModelInfo:
-        return ModelInfo(f"{self.id}/{name}", self.id, name, self.on_this_computer, context_tokens)
-
-    def _body(self, prompt: Prompt) -> bytes:
-        messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
-        messages += [{"role": message.role.value, "content": message.text} for message in prompt.messages]
-        if prompt.continue_last and not self._supports_continue:
-            messages.append({"role": "user", "content": _CONTINUE})
-        body: dict[str, object] = {
-            "model": prompt.model_name,
-            "messages": messages,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if prompt.temperature is not None:
-            body["temperature"] = prompt.temperature
-        if prompt.max_tokens is not None:
-            body["max_tokens"] = prompt.max_tokens
-        return orjson.dumps(body | self._extra_body)
-
-    async def _answer(self, body: bytes, answer: ChatAnswer) -> AsyncGenerator[list[ProviderEvent]]:
-        """One try: what each network chunk brought, ending with the AnswerEnd."""
-        loop = asyncio.get_running_loop()
-        settings = self._http.settings
-        deadline = loop.time() + settings.whole_answer_s
-        async with self._request("POST", "/chat/completions", body) as response:
-            if "application/json" in response.headers.get("content-type", ""):
-                yield answer.whole(self._parse(await self._read(response, MAX_EVENT_BYTES)))
-                return
-            compressed = "content-encoding" in response.headers
-            chunks = response.aiter_bytes() if compressed else response.aiter_raw()
-            async for chunk in chunks:
-                if events := answer.feed(chunk):
-                    yield events
-                if answer.failure:
-                    raise answer.failure
-                if answer.done:
-                    await _drain(chunks)
-                    break
-                if loop.time() > deadline:
-                    raise ProviderTimeout(
-                        f"{self.host} did not finish within {settings.whole_answer_s:.0f} s.", retryable=False
-                    )
-        if not answer.done:
-            raise stream_cut(self.host)
-        yield [answer.end()]
-
-    @asynccontextmanager
-    async def _request(
-        self, method: str, path: str, body: bytes | None = None
-    ) -> AsyncIterator[httpx.Response]:
-        """Sends, and gives the response once it is a good one; maps what goes wrong until it is closed."""
-        client = self._http.client()
-        import httpx
-
-        headers = {"Accept-Encoding": "identity", "User-Agent": "mastra-desktop"}
-        if body is not None:
-            headers |= {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        if key := await self._read_key():
-            headers["Authorization"] = f"Bearer {key}"
-        request = httpx.Request(
-            method,
-            self.base_url + path,
-            headers=headers,
-            content=body,
-            extensions={"timeout": client.timeout.as_dict()},
+        super().__init__(
+            id,
+            base_url,
+            ChatWire(Dialect(continues=supports_continue), extra_body),
+            http=http,
+            key=key,
+            on_this_computer=on_this_computer,
+            models=models,
+            context_tokens=context_tokens,
         )
-        answering = False
-        try:
-            response = await client.send(request, stream=True)
-            try:
-                if response.status_code != 200:
-                    said = await self._read(response, _MAX_ERROR_BYTES, whole=False)
-                    raise status_error(response.status_code, response.headers, said, host=self.host, key=key)
-                answering = True
-                yield response
-            finally:
-                await response.aclose()
-        except (
-            httpx.HTTPError,
-            httpx.StreamError,
-            OSError,
-        ) as error:  # OSError: left unmapped by the transport
-            trouble = network_error(error, self.host)
-            if answering and isinstance(trouble, NetworkError):
-                raise stream_cut(self.host, trouble.detail) from error
-            raise trouble from error
-
-    async def _read_key(self) -> str | None:
-        key = (await self._key() or "").strip() if self._key else ""
-        if not (key.isascii() and key.isprintable()):
-            raise AuthError(
-                f"The key for {self.id} holds characters that no key has.", hint="Enter it again in Settings."
-            )
-        return key or None
-
-    async def _read(self, response: httpx.Response, limit: int, *, whole: bool = True) -> bytes:
-        """The body up to `limit` bytes; with `whole`, a longer one is an error."""
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > limit:
-                if whole:
-                    raise no_chat_server(self.host, "answer with anything of a sensible size")
-                break
-        return bytes(body)
-
-    def _parse(self, body: bytes) -> Any:
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise no_chat_server(self.host, "answer in JSON") from error
-
-
-def clean_base_url(base_url: str) -> str:
-    """The address without what people paste along with it. Raises ConfigError when it is none."""
-    url = base_url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or any(c.isspace() for c in url) or parts.query or parts.fragment:
-        raise ConfigError(
-            f"“{base_url[:100]}” is not the address of a server.",
-            hint='Write it like "http://127.0.0.1:8080/v1".',
-        )
-    return url
-
-
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Reads what little follows `[DONE]`, so that the connection can serve the next request."""
-    import httpx
-
-    with suppress(TimeoutError, httpx.HTTPError):
-        async with asyncio.timeout(_DRAIN_S):
-            async for _ in chunks:
-                pass
