@@ -266,3 +266,24 @@ def test_locked_by_another_program(home: Path, url: str) -> None:
     assert meant is not None
     assert meant.retryable
     assert "busy" in meant.message
+
+
+def test_writes_nobody_waits_for(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """They happen in order with the others and before the end; one that fails is logged and no more."""
+
+    def fail(conn: Connection) -> None:
+        raise LookupError("of no interest")
+
+    async def main() -> None:
+        db = await Database.open(url)
+        db.write_soon(conversations.save_draft, "", "first")
+        db.write_soon(fail)
+        assert await db.write(conversations.draft, "") == "first"
+        db.write_soon(conversations.save_draft, "", "last")
+        await db.close()
+        again = await Database.open(url)
+        assert await again.read(conversations.draft, "") == "last"
+        await again.close()
+
+    asyncio.run(main())
+    assert "a write in the background failed" in caplog.text
