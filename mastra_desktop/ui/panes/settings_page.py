@@ -34,8 +34,8 @@ class SettingRow(QWidget):
         words.setSpacing(1)
         words.addWidget(label(title, "strong", wrap=True))
         self._hint = label(hint, "hint", wrap=True)
-        self._hint.setVisible(bool(hint))
         words.addWidget(self._hint)
+        self._hint.setVisible(bool(hint))  # once it has a parent: it would be a window of its own before
         words.addStretch(1)
         self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._box.setContentsMargins(0, 14, 0, 15)
