@@ -17,6 +17,7 @@ MastraError
     ├── ProviderTimeout    timeout           connecting, or silence between two pieces
     ├── NetworkError       network           refused, reset, no such host, TLS
     │   └── StreamCut      network           the stream ended without its end marker: interrupted
+    ├── CircuitOpen        circuit_open      failed too often, or asked for rest: not asked for a while
     ├── ContentFiltered    content_filter    the provider declined to answer
     └── LocalModelError    provider          the built-in model's file or process
 """
@@ -136,6 +137,10 @@ class NetworkError(ProviderError):
 
 class StreamCut(NetworkError):
     pass
+
+
+class CircuitOpen(ProviderError):
+    code = "circuit_open"
 
 
 class ContentFiltered(ProviderError):

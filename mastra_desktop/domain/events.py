@@ -34,4 +34,21 @@ class ProvidersChanged:
     """Providers were added, edited or removed in the configuration."""
 
 
-BusEvent = ConversationChanged | LocalModelChanged | ProvidersChanged
+class ProviderState(StrEnum):
+    CLOSED = "closed"  # it is asked
+    OPEN = "open"  # it failed too often and is left alone
+    HALF_OPEN = "half-open"  # the next request tries whether it works again
+    COOLING = "cooling"  # it asked for fewer requests
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealthChanged:
+    """Whether a provider is asked now. `until` (seconds since 1970): after that the state is over by
+    itself, without a further event; open becomes half-open, cooling becomes closed."""
+
+    provider_id: str
+    state: ProviderState
+    until: float | None
+
+
+BusEvent = ConversationChanged | LocalModelChanged | ProvidersChanged | ProviderHealthChanged

@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from mastra_desktop.domain.errors import (
     QuotaError,
     RateLimited,
 )
+from mastra_desktop.providers.waits import in_words
 
 _LONGEST_FOREIGN_TEXT = 300
 _KEY_SHAPES = re.compile(
@@ -161,13 +163,16 @@ def _classify(status: int, said: str, codes: str, host: str, wait_s: float | Non
     if status == 429 or (not status and re.search(r"rate_limit|too_many_requests", codes)):
         return RateLimited(
             f"{host} is getting too many requests.{quote}",
-            hint="Wait a moment, or switch the model.",
+            hint=asked_to_wait(wait_s, "Wait a moment, or switch the model."),
             detail=detail,
             retry_after_s=wait_s,
         )
     if status in (408, 504):
         return ProviderTimeout(
-            f"{host} took too long.{quote}", hint="Try again.", detail=detail, retry_after_s=wait_s
+            f"{host} took too long.{quote}",
+            hint=asked_to_wait(wait_s, "Try again."),
+            detail=detail,
+            retry_after_s=wait_s,
         )
     if status == 404:
         return BadRequest(
@@ -184,13 +189,13 @@ def _classify(status: int, said: str, codes: str, host: str, wait_s: float | Non
     if status in (503, 529):
         return ProviderError(
             f"{host} is overloaded or starting.{quote}",
-            hint="Try again in a moment.",
+            hint=asked_to_wait(wait_s, "Try again in a moment."),
             detail=detail,
             retry_after_s=wait_s,
         )
     return ProviderError(
         f"{host} had an error of its own.{quote}",
-        hint="Try again in a moment, or switch the model.",
+        hint=asked_to_wait(wait_s, "Try again in a moment, or switch the model."),
         detail=detail,
         retry_after_s=wait_s,
     )
@@ -227,18 +232,27 @@ def _codes(payload: Any) -> str:
 
 def retry_after_s(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
     """Seconds the server asks to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date."""
+    if (ms := _number(headers.get("retry-after-ms", ""))) is not None:
+        return ms / 1000
+    asked = headers.get("retry-after", "")
+    if (seconds := _number(asked)) is not None:
+        return seconds
     try:
-        return max(0.0, float(headers["retry-after-ms"]) / 1000)
-    except (KeyError, ValueError):
-        pass
-    asked = headers.get("retry-after")
-    if not asked:
+        when = parsedate_to_datetime(asked)
+        if when.tzinfo is None:  # "-0000": UTC, of unknown origin (RFC 5322)
+            when = when.replace(tzinfo=UTC)
+        return max(0.0, when.timestamp() - (time.time() if now is None else now))
+    except (ValueError, OverflowError):
         return None
-    try:
-        return max(0.0, float(asked))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - (time.time() if now is None else now))
-    except ValueError:
-        return None
+
+
+def _number(text: str) -> float | None:
+    """Digits with or without a fraction; no sign, exponent, nan or inf."""
+    return float(text) if re.fullmatch(r"\s*[0-9]{1,15}(\.[0-9]*)?\s*", text) else None
+
+
+def asked_to_wait(wait_s: float | None, otherwise: str) -> str:
+    """The hint that says how long a provider asks to wait; `otherwise` when it does not."""
+    if not wait_s:
+        return otherwise
+    return f"It asks to wait {in_words(wait_s)}. Try again then, or switch the model."
