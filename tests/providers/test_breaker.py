@@ -47,7 +47,6 @@ class Bench:
                 visit.answered()
             visit.end(error)
 
-    @property
     def state(self) -> ProviderState:
         return self.breaker.health.state
 
@@ -58,7 +57,7 @@ def test_it_opens_on_five_failures_in_a_row(error: MastraError) -> None:
     bench = Bench()
     bench.call(times=10)
     bench.call(error, times=4)
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
     assert bench.heard == []
     bench.call(error)
     assert bench.heard == [ProviderHealthChanged("work", ProviderState.OPEN, 5030.0)]
@@ -75,9 +74,9 @@ def test_it_opens_when_over_half_of_the_last_minute_failed() -> None:
     for _ in range(3):
         bench.call()
         bench.call(ProviderError("x"))
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
     bench.call(ProviderError("x"))
-    assert bench.state is ProviderState.OPEN
+    assert bench.state() is ProviderState.OPEN
 
 
 def test_what_is_older_than_a_minute_does_not_count() -> None:
@@ -87,7 +86,7 @@ def test_what_is_older_than_a_minute_does_not_count() -> None:
         bench.call(ProviderError("x"))
         bench.clock.now += 61
         bench.call()
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
 
 
 @pytest.mark.parametrize("error", [AuthError("x"), QuotaError("x"), BadRequest("x")])
@@ -95,11 +94,11 @@ def test_refusals_never_open_it(error: MastraError) -> None:
     """A provider that says no works; 4xx other than 408, 409 and 429 count as answers."""
     bench = Bench()
     bench.call(error, times=50)
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
     bench.call(ProviderError("x"), times=4)
     bench.call(error)
     bench.call(ProviderError("x"), times=4)
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
 
 
 def test_one_probe_closes_or_opens_it_again() -> None:
@@ -107,16 +106,16 @@ def test_one_probe_closes_or_opens_it_again() -> None:
     bench = Bench()
     bench.call(ProviderError("x"), times=5)
     bench.clock.now += 30
-    assert bench.state is ProviderState.HALF_OPEN
+    assert bench.state() is ProviderState.HALF_OPEN
     probe = bench.breaker.enter()
     with pytest.raises(CircuitOpen):
         bench.breaker.enter()
     probe.end(ProviderError("x"))
-    assert bench.state is ProviderState.OPEN
+    assert bench.state() is ProviderState.OPEN
     bench.clock.now += 30
     probe = bench.breaker.enter()
     probe.answered()  # the first piece is enough: others need not wait for the last
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
     bench.call()
     probe.end()
     told = [event.state.value for event in bench.heard]
@@ -129,9 +128,9 @@ def test_a_cancelled_probe_leaves_its_place_to_the_next() -> None:
     bench.call(ProviderError("x"), times=5)
     bench.clock.now += 30
     bench.breaker.enter().end(abandoned=True)
-    assert bench.state is ProviderState.HALF_OPEN
+    assert bench.state() is ProviderState.HALF_OPEN
     bench.call()
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
 
 
 def test_calls_from_before_do_not_decide_about_now() -> None:
@@ -155,7 +154,7 @@ def test_a_429_is_followed_by_a_rest(asked: float | None, rest: float) -> None:
     assert bench.heard == [ProviderHealthChanged("work", ProviderState.COOLING, 5000.0 + rest)]
     assert bench.breaker.cooling_s == rest
     bench.clock.now += rest
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
 
 
 def test_an_answer_that_began_in_the_rest_ends_it() -> None:
@@ -165,10 +164,10 @@ def test_an_answer_that_began_in_the_rest_ends_it() -> None:
     bench.clock.now += 1
     bench.call(RateLimited("x", retry_after_s=60))
     early.answered()
-    assert bench.state is ProviderState.COOLING
+    assert bench.state() is ProviderState.COOLING
     bench.clock.now += 1
     bench.call()
-    assert bench.state is ProviderState.CLOSED
+    assert bench.state() is ProviderState.CLOSED
     assert bench.heard[-1].state is ProviderState.CLOSED
 
 
