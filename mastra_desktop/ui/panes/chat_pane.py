@@ -41,6 +41,7 @@ class ChatPane(QWidget):
         self._theme, self._icons, self._state, self._bridge, self._tasks = theme, icons, state, bridge, tasks
         self._models: list[ModelInfo] = []
         self._narrow = False
+        self._wide_state = QByteArray()  # of the splitter, while the window is narrow
         self.list = ChatList(theme, icons, bridge, tasks)
         self.view = ChatView(theme, icons, bridge, tasks)
         self.setFocusProxy(self.view.composer)
@@ -164,15 +165,17 @@ class ChatPane(QWidget):
         if narrow == self._narrow:
             return
         self._narrow = narrow
-        self._show_list.setVisible(narrow)
+        self._show_list.setVisible(narrow or self._list_hidden)
         self.list.set_drawer(narrow)
         if narrow:
+            self._wide_state = self._splitter.saveState()
             self.list.setParent(self)
             self.list.hide()
             self._place_drawer()
         else:
             self._splitter.insertWidget(0, self.list)
             self._splitter.setStretchFactor(0, 0)
+            self._splitter.restoreState(self._wide_state)
             self.list.setVisible(not self._list_hidden)
 
     def toggle_list(self) -> None:
