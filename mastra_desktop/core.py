@@ -17,16 +17,20 @@ from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops.bus import Bus
 from mastra_desktop.ops.lock import HomeLock, read_owner
 from mastra_desktop.ops.logging import get_logger, setup_logging
+from mastra_desktop.ops.redaction import KnownSecrets
 from mastra_desktop.paths import Paths, prepare_home
 from mastra_desktop.providers.registry import Registry
 from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.conversations import ConversationsService
 from mastra_desktop.services.health import HealthService
+from mastra_desktop.services.keys import KeyService
 from mastra_desktop.services.providers import ProvidersService
 from mastra_desktop.store import messages
 from mastra_desktop.store.database import Database
+from mastra_desktop.store.passphrase_file import PassphraseFile
 from mastra_desktop.store.secrets import Secrets
 
+KEY_FILE = "keys.encrypted"
 READER_PATIENCE_S = 2.0
 
 Access = Literal["own", "read"]
@@ -46,6 +50,7 @@ class Core:
     chat: ChatService
     conversations: ConversationsService
     providers: ProvidersService
+    keys: KeyService
     health: HealthService
     interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
 
@@ -62,12 +67,13 @@ async def open_core(
     """
     async with AsyncExitStack() as stack:
         loaded = configuration.load(paths, environ)
+        known = KnownSecrets()
         prepare_home(paths)
         lock = await _take_home(paths, purpose, access)
         owning = lock is not None
         if lock is not None:
             stack.callback(lock.release)
-            stack.enter_context(setup_logging(paths.logs, loaded.config.logging))
+            stack.enter_context(setup_logging(paths.logs, loaded.config.logging, known.clean))
         stack.push(_log_bug)
         log.info("start", purpose=purpose, owning=owning)
         bus = Bus()
@@ -77,10 +83,10 @@ async def open_core(
         stack.push_async_callback(db.close)
         interrupted = await db.write(messages.mark_interrupted, time.time()) if owning else []
 
-        secrets = Secrets(environ=environ)
+        secrets = Secrets(environ=environ, file=PassphraseFile(paths.home / KEY_FILE), on_key=known.add)
         registry = Registry(())
         stack.push_async_callback(registry.aclose)
-        providers = ProvidersService(paths, environ, loaded, secrets, registry, bus)
+        providers = ProvidersService(paths, environ, loaded, secrets, registry, bus, known)
         stack.push_async_callback(providers.aclose)
         await providers.start()
         conversations = ConversationsService(db, bus)
@@ -93,9 +99,10 @@ async def open_core(
             db=db,
             secrets=secrets,
             registry=registry,
-            chat=ChatService(db, registry, bus),
+            chat=ChatService(db, registry, bus, known),
             conversations=conversations,
             providers=providers,
+            keys=KeyService(secrets, providers, bus),
             health=HealthService(paths, db, secrets, providers),
             interrupted=len(interrupted),
         )

@@ -16,7 +16,7 @@ import logging
 import os
 import queue
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -94,9 +94,9 @@ def get_logger(name: str) -> Logger:
 class Log:
     """The open log file. `lost` counts records that could not be written."""
 
-    def __init__(self, folder: Path, settings: LoggingConfig) -> None:
+    def __init__(self, folder: Path, settings: LoggingConfig, clean: Callable[[str], str] = redact) -> None:
         self.file = folder / FILE_NAME
-        self._writer = _FileWriter(self.file, settings)
+        self._writer = _FileWriter(self.file, settings, clean)
         waiting: queue.Queue[Any] = queue.Queue(_MOST_WAITING)
         self._handler = _Completer(waiting, self._writer)
         self._listener = _Listener(waiting, self._writer)
@@ -129,9 +129,11 @@ class Log:
 
 
 @contextmanager
-def setup_logging(folder: Path, settings: LoggingConfig) -> Iterator[Log]:
-    """Logs into `folder` (which exists) for as long as the block runs."""
-    log = Log(folder, settings)
+def setup_logging(
+    folder: Path, settings: LoggingConfig, clean: Callable[[str], str] = redact
+) -> Iterator[Log]:
+    """Logs into `folder` (which exists) for as long as the block runs. `clean` takes secrets out of text."""
+    log = Log(folder, settings, clean)
     try:
         yield log
     finally:
@@ -179,7 +181,7 @@ class _Listener(QueueListener):
 class _FileWriter(RotatingFileHandler):
     """Renders and writes; trouble with the disk is counted and told once on stderr."""
 
-    def __init__(self, file: Path, settings: LoggingConfig) -> None:
+    def __init__(self, file: Path, settings: LoggingConfig, clean: Callable[[str], str]) -> None:
         super().__init__(
             file,
             maxBytes=settings.max_bytes,
@@ -188,6 +190,7 @@ class _FileWriter(RotatingFileHandler):
             errors="backslashreplace",
             delay=True,
         )
+        self._clean_text = clean
         self.lost = 0
 
     def format(self, record: logging.LogRecord) -> str:
@@ -199,7 +202,16 @@ class _FileWriter(RotatingFileHandler):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
-        return json.dumps(_clean(line), ensure_ascii=False)
+        return json.dumps(self._clean(line), ensure_ascii=False)
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._clean_text(value)
+        if isinstance(value, dict):
+            return {k: REMOVED if v and is_secret_name(k) else self._clean(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._clean(item) for item in value]
+        return value
 
     def handleError(self, record: logging.LogRecord) -> None:
         self.lose(record)
@@ -223,16 +235,6 @@ def _close_quietly(stream: Any) -> None:
             stream.close()
         except OSError:
             return  # what a full disk did not take is lost, and was counted
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {k: REMOVED if v and is_secret_name(k) else _clean(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return value
 
 
 def _plain(value: object) -> object:

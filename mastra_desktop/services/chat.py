@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.chat import Message, MessageState, Role
@@ -23,6 +24,7 @@ from mastra_desktop.domain.replies import (
     ReasoningDelta,
     ReplyEvent,
     ReplyStarted,
+    RetryScheduled,
     TextDelta,
 )
 from mastra_desktop.ops.logging import get_logger
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.ops.redaction import KnownSecrets
     from mastra_desktop.providers.registry import Registry
     from mastra_desktop.store.database import Database
 
@@ -54,11 +57,18 @@ class ChatService:
     """
 
     def __init__(
-        self, db: Database, registry: Registry, bus: Bus, *, clock: Callable[[], float] = time.time
+        self,
+        db: Database,
+        registry: Registry,
+        bus: Bus,
+        known: KnownSecrets,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
         self._registry = registry
         self._bus = bus
+        self._known = known
         self._clock = clock
         self._answering: dict[str, Reply] = {}  # by conversation
 
@@ -149,11 +159,13 @@ class ChatService:
                             reply.add_text(event.text)
                         elif isinstance(event, ReasoningDelta):
                             reply.add_reasoning(event.text)
+                        elif isinstance(event, RetryScheduled):
+                            event = replace(event, reason=self._known.clean(event.reason))
                         yield event
                 reply.check_ended()
             except MastraError as error:
                 log.warning("reply failed", code=error.code, message=error.message, detail=error.detail)
-                yield reply.fail(error.info)
+                yield reply.fail(self._known.clean_error(error.info))
             except Exception as error:  # a bug settles the turn like any other failure
                 log.exception("reply failed by a bug")
                 yield reply.fail(describe(error))

@@ -94,7 +94,9 @@ class HealthService:
     async def _keyring(self) -> tuple[Status, str]:
         await self._secrets.get("mastra-desktop-check")
         if self._secrets.is_persistent:
-            return Status.HEALTHY, f"Keys are kept in {self._secrets.store_name}."
+            return Status.HEALTHY, f"Keys are kept in: {self._secrets.store_name}."
+        if self._secrets.has_locked_file:
+            return Status.DEGRADED, "No system keyring, and the file of keys is locked: enter its passphrase."
         return Status.DEGRADED, "No system keyring: keys are kept in memory for this run only."
 
     async def _local_model(self) -> tuple[Status, str]:

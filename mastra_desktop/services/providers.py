@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,13 @@ from mastra_desktop.providers.openai_chat import OpenAIChatProvider
 if TYPE_CHECKING:
     from mastra_desktop.ops.bus import Bus
     from mastra_desktop.ops.config import Config, HttpConfig, Loaded, ProviderConfig
+    from mastra_desktop.ops.redaction import KnownSecrets
     from mastra_desktop.paths import Paths
     from mastra_desktop.providers.base import Provider
     from mastra_desktop.providers.registry import Registry
     from mastra_desktop.store.secrets import Secrets
+
+Key = Callable[[], Awaitable[str | None]]
 
 # The kinds that speak OpenAI's chat completions; Anthropic, Google and Ollama have wire formats of their own.
 BASE_URLS = {
@@ -77,6 +80,7 @@ class ProvidersService:
         secrets: Secrets,
         registry: Registry,
         bus: Bus,
+        known: KnownSecrets,
     ) -> None:
         self._paths = paths
         self._environ = environ
@@ -84,6 +88,7 @@ class ProvidersService:
         self._secrets = secrets
         self._registry = registry
         self._bus = bus
+        self._known = known
         self._pool = HttpPool(_http_settings(loaded.config.http))
         local = loaded.config.local
         self._local = LocalProvider(
@@ -114,8 +119,8 @@ class ProvidersService:
     async def servers(self) -> list[ServerInfo]:
         found = []
         for provider in self.config.providers:
-            key = await self._secrets.get(provider.id, KEY_VARIABLES.get(provider.kind, ()))
-            kept_in = self._secrets.store_name if key else ""
+            key = await self._secrets.find(provider.id, KEY_VARIABLES.get(provider.kind, ()))
+            kept_in = key.kept_in if key else ""
             found.append(
                 ServerInfo(provider.id, provider.kind, provider.base_url, tuple(provider.models), kept_in)
             )
@@ -124,14 +129,30 @@ class ProvidersService:
     async def test(self, base_url: str, key: str = "", model_names: tuple[str, ...] = ()) -> ProviderTest:
         """Tries a server before it is added. Raises ConfigError for an address that is none."""
 
-        async def given_key() -> str | None:
-            return key or None
-
-        provider = OpenAIChatProvider("test", base_url, http=self._pool, key=given_key, models=model_names)
-        return await provider.test()
+        provider = OpenAIChatProvider(
+            "test", base_url, http=self._pool, key=self._given(key), models=model_names
+        )
+        return await self._test(provider)
 
     async def test_saved(self, provider_id: str) -> ProviderTest:
-        return await self._registry.provider(provider_id).test()
+        return await self._test(self._registry.provider(provider_id))
+
+    async def test_key(self, provider_id: str, key: str) -> ProviderTest:
+        """Tries a configured provider with another key than its own. Raises NotFound."""
+        self._registry.provider(provider_id)  # raises NotFound, naming those that exist
+        found = next((p for p in self.config.providers if p.id == provider_id), None)
+        if found is None:
+            raise BadRequest("The built-in model needs no key.")
+        return await self._test(self._build(found, self._given(key)))
+
+    def key_variables(self, provider_id: str) -> tuple[str, ...]:
+        """The environment's variables that may hold this provider's key."""
+        kind = next((p.kind for p in self.config.providers if p.id == provider_id), "")
+        return KEY_VARIABLES.get(kind, ())
+
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of providers that need a key: most people name a provider like its kind."""
+        return tuple(KEY_VARIABLES)
 
     async def add_server(
         self, provider_id: str, base_url: str, *, key: str = "", model_names: tuple[str, ...] = ()
@@ -183,13 +204,26 @@ class ProvidersService:
         """Where keys are kept, in words: the keyring's name, or that it is this run's memory only."""
         return self._secrets.store_name
 
-    def _build(self, settings: ProviderConfig) -> Provider:
-        async def key() -> str | None:
+    def _given(self, key: str) -> Key:
+        self._known.add(key)
+
+        async def given_key() -> str | None:
+            return key or None
+
+        return given_key
+
+    async def _test(self, provider: Provider) -> ProviderTest:
+        """What it says of itself may quote the key: that is taken out."""
+        found = await provider.test()
+        return replace(found, error=self._known.clean(found.error), hint=self._known.clean(found.hint))
+
+    def _build(self, settings: ProviderConfig, key: Key | None = None) -> Provider:
+        async def kept_key() -> str | None:
             return await self._secrets.get(settings.id, KEY_VARIABLES.get(settings.kind, ()))
 
         base_url = settings.base_url or BASE_URLS[settings.kind]
         return OpenAIChatProvider(
-            settings.id, base_url, http=self._pool, key=key, models=tuple(settings.models)
+            settings.id, base_url, http=self._pool, key=key or kept_key, models=tuple(settings.models)
         )
 
     async def _reload(self) -> None:
