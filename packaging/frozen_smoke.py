@@ -174,6 +174,8 @@ class Smoke:
             self._keep(window.picture(), "answer")
             family = processes_of(window)
             expect(len(family) > 1, "the model runs in no process of its own")
+            strange = [path for path in libraries_of(family[1]) if self.program.parent not in path.parents]
+            expect(not strange, f"the model's process loaded {strange} instead of what is shipped")
             took_s = close_by_window_manager(window)
         still = [process.pid for process in family if runs(process)]
         expect(not still, f"processes that remain: {still}")
@@ -253,6 +255,12 @@ def processes_of(window: Window) -> list[psutil.Process]:
     """The window's own first, then all it started."""
     own = psutil.Process(window.process.pid)
     return [own, *own.children(recursive=True)]
+
+
+def libraries_of(process: psutil.Process) -> list[Path]:
+    """The compilers' runtime libraries that it has loaded; not every system has them."""
+    paths = (Path(loaded.path) for loaded in process.memory_maps())
+    return [path for path in paths if path.name.startswith(("libgomp", "libstdc++"))]
 
 
 def runs(process: psutil.Process) -> bool:
