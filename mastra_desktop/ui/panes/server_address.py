@@ -20,9 +20,13 @@ def tr(text: str) -> str:
 
 def full_address(typed: str) -> str:
     """`typed` with a scheme (http on this computer, else https) and without a slash at the end."""
-    typed = typed.strip().rstrip("/")
-    if not typed or "://" in typed:
-        return typed
+    typed = typed.strip()
+    scheme, separator, rest = typed.partition("://")
+    if separator:
+        return f"{scheme}://{rest.rstrip('/')}"
+    typed = typed.rstrip("/")
+    if not typed:
+        return ""
     return f"{'http' if is_loopback(f'http://{typed}') else 'https'}://{typed}"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtCore import QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from mastra_desktop.core import Core
@@ -299,12 +299,10 @@ class KeyField(QLineEdit):
         self.eye.setCheckable(True)
         self.eye.setCursor(Qt.CursorShape.ArrowCursor)
         self.eye.toggled.connect(self._reveal)
-        self.installEventFilter(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Hide:  # a page that is left shows no key when it comes back
-            self.eye.setChecked(False)
-        return False
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.eye.setChecked(False)  # a page that is left shows no key when it comes back
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
