@@ -45,21 +45,26 @@ ProviderKind = Literal[
 
 def _address(*schemes: str, plain: bool = False) -> AfterValidator:
     """Refuses what is no address of these schemes; empty is fine. `plain`: only host, port and path."""
+    return AfterValidator(lambda url: _checked(url, schemes, plain) if url else url)
 
-    def check(url: str) -> str:
-        if not url:
-            return url
-        parts = urlsplit(url)  # raises ValueError for a broken host
-        hosted = parts.hostname and parts.port != 0  # raises ValueError for a port that is no number
-        extras = parts.username or parts.password or parts.query or parts.fragment
-        without_host = parts.scheme in ("sqlite", "unix") and parts.path
-        if parts.scheme not in schemes or not (hosted or without_host) or (plain and extras):
-            raise ValueError("not an address")
-        if re.search(r"\s", url):
-            raise ValueError("an address has no spaces")
-        return url
 
-    return AfterValidator(check)
+def _proxy(value: str) -> str:
+    """Without user and password: those belong to the system's setting, not into this file."""
+    if value in ("system", "none"):
+        return value
+    return _checked(value, ("http", "https", "socks", "socks5", "socks5h"), plain=True)
+
+
+def _checked(url: str, schemes: tuple[str, ...], plain: bool) -> str:
+    parts = urlsplit(url)  # raises ValueError for a broken host
+    hosted = parts.hostname and parts.port != 0  # raises ValueError for a port that is no number
+    extras = parts.username or parts.password or parts.query or parts.fragment
+    without_host = parts.scheme in ("sqlite", "unix") and parts.path
+    if parts.scheme not in schemes or not (hosted or without_host) or (plain and extras):
+        raise ValueError("not an address")
+    if re.search(r"\s", url):
+        raise ValueError("an address has no spaces")
+    return url
 
 
 HttpAddress = Annotated[
@@ -100,6 +105,12 @@ class HttpConfig(Section):
     read_idle_timeout_s: float = Field(120, ge=0.1, le=3600)
     max_retries: int = Field(2, ge=0, le=10)
     max_connections: int = Field(100, ge=1, le=10_000)
+    proxy: Annotated[
+        str,
+        AfterValidator(_proxy),
+        Field(description="system, none, or an address like http://host:3128 or socks5://host:1080"),
+    ] = "system"
+    ca_file: str = ""  # certificates in PEM form that are trusted beside the usual ones
 
 
 class ServerConfig(Section):

@@ -36,6 +36,10 @@ class Tries:
     failures: Counter[str] = field(default_factory=Counter)
 
 
+async def _no_key() -> str | None:
+    return None
+
+
 class Guard:
     """Belongs to one provider at one base URL, and outlives changes of its other settings.
 
@@ -47,7 +51,7 @@ class Guard:
         self,
         provider_id: str,
         *,
-        read_key: Callable[[], Awaitable[str | None]] | None = None,
+        read_key: Callable[[], Awaitable[str | None]] = _no_key,
         publish: Callable[[ProviderHealthChanged], None] = lambda _: None,
         requests_per_minute: int = 0,
         tokens_per_minute: int = 0,
@@ -59,7 +63,7 @@ class Guard:
         self.tries = Tries()
         self.clock = clock
         self.sleep = sleep
-        self._read_key = read_key
+        self.read_key = read_key  # for the provider as it is configured now
         self._publish = publish
         self._salt = os.urandom(16)
         self._key_mark: bytes | None = None
@@ -67,7 +71,7 @@ class Guard:
 
     async def key(self) -> str | None:
         """The provider's key, read anew for each request."""
-        key = await self._read_key() if self._read_key else None
+        key = await self.read_key()
         mark = self._mark(key)
         if self._key_mark not in (None, mark):
             was = self.breaker.health.state

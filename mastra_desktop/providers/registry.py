@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mastra_desktop.domain.errors import ErrorInfo, MastraError, NotFound
 from mastra_desktop.domain.models import ModelInfo, split_model_id
@@ -16,7 +16,12 @@ class Registry:
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self._providers = {provider.id: provider for provider in providers}
+        self._fallbacks: Mapping[str, tuple[str, ...]] = {}
         self._retired: list[Provider] = []
+
+    def fallbacks(self, model_id: str) -> tuple[str, ...]:
+        """The models (provider/model) to ask in turn when this one's provider fails; may be gone by now."""
+        return self._fallbacks.get(split_model_id(model_id)[0], ())
 
     def provider(self, provider_id: str) -> Provider:
         """Raises NotFound, naming those that exist."""
@@ -61,9 +66,13 @@ class Registry:
                 found += answer
         return found, failed
 
-    async def replace(self, providers: Iterable[Provider]) -> None:
-        """From now on these; the same object may be among the old and the new."""
+    async def replace(
+        self, providers: Iterable[Provider], fallbacks: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """From now on these; the same object may be among the old and the new. `fallbacks`: provider id
+        to model ids."""
         old = self._providers
+        self._fallbacks = dict(fallbacks or {})
         self._providers = {provider.id: provider for provider in providers}
         kept = {id(provider) for provider in self._providers.values()}
         self._retired += [provider for provider in old.values() if id(provider) not in kept]

@@ -9,6 +9,7 @@ from typing import Any
 from mastra_desktop.domain.chat import Conversation, Message
 from mastra_desktop.domain.errors import ErrorInfo
 from mastra_desktop.domain.replies import (
+    FallbackTaken,
     ReasoningDelta,
     ReplyEvent,
     ReplyFailed,
@@ -36,6 +37,8 @@ def event_json(event: ReplyEvent) -> dict[str, Any] | None:
         case RetryScheduled(attempt, of, wait_s, reason):
             wait_s = round(wait_s, 3)
             return {"type": "retry", "attempt": attempt, "of": of, "wait_s": wait_s, "reason": reason}
+        case FallbackTaken(from_id, to_id, reason):
+            return {"type": "fallback", "from": from_id, "to": to_id, "reason": reason}
         case ReplyFailed(error):
             return {"type": "error", **error_json(error)}
         case ReplyFinished():

@@ -19,6 +19,7 @@ from mastra_desktop.domain.events import ConversationChanged
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
 from mastra_desktop.domain.replies import (
     AnswerEnd,
+    FallbackTaken,
     Prompt,
     ProviderEvent,
     ReasoningDelta,
@@ -28,6 +29,7 @@ from mastra_desktop.domain.replies import (
     TextDelta,
 )
 from mastra_desktop.ops.logging import get_logger
+from mastra_desktop.services import answering
 from mastra_desktop.services.history import build_messages
 from mastra_desktop.services.reply import Reply
 from mastra_desktop.store import conversations, messages
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from mastra_desktop.ops.bus import Bus
     from mastra_desktop.ops.redaction import KnownSecrets
+    from mastra_desktop.providers.base import Provider
     from mastra_desktop.providers.registry import Registry
     from mastra_desktop.store.database import Database
 
@@ -159,8 +162,10 @@ class ChatService:
                             reply.add_text(event.text)
                         elif isinstance(event, ReasoningDelta):
                             reply.add_reasoning(event.text)
-                        elif isinstance(event, RetryScheduled):
+                        elif isinstance(event, RetryScheduled | FallbackTaken):
                             event = replace(event, reason=self._known.clean(event.reason))
+                            if isinstance(event, FallbackTaken):
+                                reply.fall_back(event.to_id)
                         yield event
                 reply.check_ended()
             except MastraError as error:
@@ -228,18 +233,19 @@ class ChatService:
 
     def _ask(
         self, reply: Reply, history: list[Message], temperature: float | None, continuing: bool
-    ) -> AsyncGenerator[ProviderEvent]:
-        answer = reply.message
-        provider, model_name = self._registry.resolve(answer.model_id)
-        goes_on = continuing and bool(answer.text)
-        prompt = Prompt(
-            model_name,
-            build_messages(history, provider.context_tokens, keep_last=goes_on),
-            system=SYSTEM_PROMPT,
-            temperature=temperature,
-            continue_last=goes_on,
-        )
-        return provider.stream(prompt)
+    ) -> AsyncGenerator[ProviderEvent | FallbackTaken]:
+        goes_on = continuing and bool(reply.message.text)
+
+        def prompt_for(provider: Provider, model_name: str) -> Prompt:
+            return Prompt(
+                model_name,
+                build_messages(history, provider.context_tokens, keep_last=goes_on),
+                system=SYSTEM_PROMPT,
+                temperature=temperature,
+                continue_last=goes_on,
+            )
+
+        return answering.answer(self._registry, reply.message.model_id, prompt_for)
 
     def _forget(self, reply: Reply) -> None:
         if not reply.begun:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, LocalModelError, NotFound
-from mastra_desktop.domain.events import ProvidersChanged
+from mastra_desktop.domain.events import ProviderHealthChanged, ProvidersChanged
 from mastra_desktop.domain.models import LOCAL_PROVIDER_ID, ModelInfo, ProviderTest
 from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops import config_file
-from mastra_desktop.providers.http import HttpPool, HttpSettings
+from mastra_desktop.providers.guard import Guard, Tries
+from mastra_desktop.providers.http import HttpPool, HttpSettings, Traffic
 from mastra_desktop.providers.local import LocalProvider
 from mastra_desktop.providers.model_files import check_file, read_manifest
 from mastra_desktop.providers.openai_chat import OpenAIChatProvider
@@ -90,6 +91,7 @@ class ProvidersService:
         self._bus = bus
         self._known = known
         self._pool = HttpPool(_http_settings(loaded.config.http))
+        self._guards: dict[tuple[str, str], Guard] = {}  # by provider id and base URL; they outlive reloads
         local = loaded.config.local
         self._local = LocalProvider(
             read_manifest(paths.resources / "models.json"),
@@ -107,7 +109,8 @@ class ProvidersService:
     async def start(self) -> None:
         """Fills the registry from the configuration."""
         usable = (p for p in self.config.providers if p.base_url or p.kind in BASE_URLS)
-        await self._registry.replace([self._local, *(self._build(p) for p in usable)])
+        fallbacks = {p.id: p.fallbacks for p in self.config.providers}
+        await self._registry.replace([self._local, *(self._build(p) for p in usable)], fallbacks)
 
     async def aclose(self) -> None:
         await self._pool.aclose()
@@ -115,6 +118,18 @@ class ProvidersService:
     async def models(self) -> tuple[list[ModelInfo], dict[str, ErrorInfo]]:
         """The models that can be asked now, and why a provider offers none."""
         return await self._registry.models()
+
+    def health(self) -> list[ProviderHealthChanged]:
+        """Which providers are asked now; later changes come over the bus."""
+        return [guard.breaker.health for guard in self._guards.values()]
+
+    def tries(self) -> list[tuple[str, Tries]]:
+        """What was asked of each provider (by id) since the start."""
+        return [(guard.provider_id, guard.tries) for guard in self._guards.values()]
+
+    def traffic(self) -> Mapping[str, Traffic]:
+        """What went to each host and came from it since the start."""
+        return self._pool.traffic
 
     async def servers(self) -> list[ServerInfo]:
         found = []
@@ -222,12 +237,27 @@ class ProvidersService:
             return await self._secrets.get(settings.id, KEY_VARIABLES.get(settings.kind, ()))
 
         base_url = settings.base_url or BASE_URLS[settings.kind]
+        http, read_key = self._pool, key
+        if read_key is None:
+            guard = self._guard(settings, base_url, kept_key)
+            http, read_key = self._pool.guarded(guard), guard.key
         return OpenAIChatProvider(
-            settings.id, base_url, http=self._pool, key=key or kept_key, models=tuple(settings.models)
+            settings.id, base_url, http=http, key=read_key, models=tuple(settings.models)
         )
+
+    def _guard(self, settings: ProviderConfig, base_url: str, read_key: Key) -> Guard:
+        guard = self._guards.get((settings.id, base_url))
+        if guard is None:
+            guard = Guard(settings.id, publish=self._bus.publish)
+            self._guards[settings.id, base_url] = guard
+        guard.read_key = read_key
+        guard.limits.requests = settings.requests_per_minute
+        guard.limits.tokens = settings.tokens_per_minute
+        return guard
 
     async def _reload(self) -> None:
         self._loaded = configuration.load(self._paths, self._environ)
+        await self._pool.apply(_http_settings(self.config.http))
         await self.start()
         self._bus.publish(ProvidersChanged())
 
@@ -238,4 +268,6 @@ def _http_settings(http: HttpConfig) -> HttpSettings:
         read_idle_timeout_s=http.read_idle_timeout_s,
         max_retries=http.max_retries,
         max_connections=http.max_connections,
+        proxy=http.proxy,
+        ca_file=http.ca_file,
     )

@@ -37,6 +37,7 @@ class Reply:
         self._reason = ""
         self._usage = Usage()
         self._error: ErrorInfo | None = None
+        self._answered_by = ""  # a model id, when a fallback answers
         self._started = time.perf_counter()
         self._first_token_ms: float | None = None
         self._total_ms = 0.0
@@ -66,6 +67,10 @@ class Reply:
     def add_reasoning(self, text: str) -> None:
         self._reasoning.append(text)
         self._arrived()
+
+    def fall_back(self, model_id: str) -> None:
+        """Another model answers from now on."""
+        self._answered_by = model_id
 
     def end(self, event: AnswerEnd) -> None:
         self.state, self._reason, self._usage = MessageState.DONE, event.reason, event.usage
@@ -115,7 +120,7 @@ class Reply:
             self._reason,
             self.state,
             self._usage,
-            self.message.model_id,
+            self._answered_by or self.message.model_id,
             False,
             self._first_token_ms,
             self._total_ms,
@@ -147,4 +152,5 @@ class Reply:
             total_ms=self._total_ms,
             error=self._error,
             now=self._clock(),
+            model_id=self._answered_by,
         )

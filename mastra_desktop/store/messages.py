@@ -164,10 +164,11 @@ def settle(
     total_ms: float | None,
     error: ErrorInfo | None,
     now: float,
+    model_id: str = "",
 ) -> None:
     """Stores how an answer ended and makes it findable. Settling again replaces what was there.
 
-    Raises `NotFound`.
+    `model_id`, when given, is who answered in place of the model that was asked. Raises `NotFound`.
     """
     text = clean(text)
     values = {
@@ -184,6 +185,8 @@ def settle(
         "cached_input_tokens": usage.cached_input_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
     }
+    if model_id:
+        values["model_id"] = model_id
     conversation_id = conn.execute(_SETTLE, values).scalar()
     if conversation_id is None:
         _reopen(conn, message_id)

@@ -32,6 +32,7 @@ def title_of(error: ErrorInfo) -> str:
         "timeout": tr("No answer in time"),
         "network": tr("No connection"),
         "provider": tr("The model could not answer"),
+        "circuit_open": tr("Left alone for a while"),
         "context_length": tr("The conversation is too long"),
         "bad_request": tr("The request was refused"),
         "content_filter": tr("The provider declined to answer"),

@@ -38,6 +38,8 @@ def test_defaults_are_those_of_the_manual(home: Paths) -> None:
             "read_idle_timeout_s": 120,
             "max_retries": 2,
             "max_connections": 100,
+            "proxy": "system",
+            "ca_file": "",
         },
         "server": {"enabled": False, "host": "127.0.0.1", "port": 0},
         "logging": {"level": "INFO", "max_bytes": 10485760, "backups": 5},
@@ -227,3 +229,17 @@ def test_every_default_fits_its_own_rules() -> None:
     assert not re.search("none", text)
     assert tomllib.loads(text)
     assert accepted(text).config == plain
+
+
+@pytest.mark.parametrize("value", ["system", "none", "http://proxy:3128", "socks://proxy:1080"])
+def test_proxies_that_can_be_named(value: str) -> None:
+    """The system's, none, or an address in any of the usual spellings."""
+    assert accepted(f'[http]\nproxy = "{value}"').config.http.proxy == value
+
+
+@pytest.mark.parametrize("value", ["", "proxy:3128", "ftp://proxy", "http://user:word@proxy:1"])
+def test_proxies_that_are_refused(value: str) -> None:
+    """No address at all, and one with a password: those have no place in the file."""
+    [problem] = problems(f'[http]\nproxy = "{value}"')
+    assert "http.proxy is" in problem
+    assert "allowed is system, none, or an address" in problem

@@ -99,7 +99,9 @@ def test_foreign_text_is_cut_at_300_characters() -> None:
     ("proxies", "via_proxy"),
     [
         ({}, False),
-        ({"all": "socks://127.0.0.1:1080/"}, False),  # SOCKS is not built in: ignored
+        ({"all": "socks://127.0.0.1:1080/"}, True),
+        ({"all": "SOCKS5h://127.0.0.1:1080"}, True),
+        ({"all": "socks4://127.0.0.1:1080"}, False),
         ({"http": "http://proxy.example:port"}, False),
         ({"https": "nonsense://x:1"}, False),
         ({"http": "proxy.example:3128"}, True),

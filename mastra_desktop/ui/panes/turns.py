@@ -12,6 +12,7 @@ from mastra_desktop.domain.chat import Message, MessageState, Role, Usage
 from mastra_desktop.domain.errors import ErrorInfo
 from mastra_desktop.domain.models import split_model_id
 from mastra_desktop.domain.replies import (
+    FallbackTaken,
     ModelLoading,
     ReasoningDelta,
     ReplyEvent,
@@ -19,6 +20,7 @@ from mastra_desktop.domain.replies import (
     ReplyFinished,
     RetryScheduled,
     TextDelta,
+    Waiting,
 )
 from mastra_desktop.ui.errors import title_of, ways_forward
 from mastra_desktop.ui.widgets.transcript_view import TurnAction, TurnCard, TurnView
@@ -151,6 +153,11 @@ class RunningTurn:
                     self.status = tr("Trying again in {s} s ({n} of {of})").format(
                         s=f"{wait_s:.0f}", n=attempt, of=of
                     )
+                case Waiting(wait_s, reason):
+                    self.status = tr("Waiting {s} s: {reason}").format(s=f"{wait_s:.0f}", reason=reason)
+                case FallbackTaken(_, to_id, reason):
+                    self.model_id, self.name = to_id, split_model_id(to_id)[1]
+                    self.status = tr("Switched to {name}: {reason}").format(name=to_id, reason=reason)
                 case ReplyFailed(error):
                     self.error = error
                 case ReplyFinished():
