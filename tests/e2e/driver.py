@@ -216,13 +216,15 @@ class Home:
             file.write(f"\n[appearance]\nmode={mode}\n")
 
     def use_server(self, base_url: str, models: Sequence[str], provider_id: str = "stand-in") -> None:
-        """Writes a server of one's own into config.toml."""
+        """Writes a server of one's own into config.toml; its first model answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "config.toml").write_text(
             f'[[providers]]\nid = "{provider_id}"\nkind = "openai-compatible"\nbase_url = "{base_url}"\n'
             f"models = {json.dumps(list(models))}\n",
             encoding="utf-8",
         )
+        with (self.folder / "window.ini").open("a", encoding="utf-8") as file:
+            file.write(f"\n[chat]\nmodel={provider_id}/{models[0]}\n")
 
 
 class Window:

@@ -25,6 +25,8 @@ PICTURES = Path(__file__).resolve().parents[2] / "build" / "tour"
 ANSWER_S = 90.0  # loading the model included
 FEWEST_COLOURS = 100  # a blank or broken window has fewer
 QUESTION = "What is the capital of France?"
+TO_TRY_AGAIN = ("shift+F6", "Tab", "Tab")  # into the transcript; below an answer that was cut off are Copy,
+TO_CONTINUE = (*TO_TRY_AGAIN, "Tab")  # Try again, Continue
 LONG_QUESTION = "Write a long story of at least 1000 words about a lighthouse keeper and the sea."
 SECOND_QUESTION = "Name three colours of the rainbow."
 
@@ -90,7 +92,7 @@ class Tour:
         self.look(window, "stopped")
 
     def try_again(self, window: Window) -> None:
-        window.keys("shift+F6", *["Tab"] * 3)  # the transcript; Continue, Copy, Try again
+        window.keys(*TO_TRY_AGAIN)
         self.look(window, "try-again-focused")
         window.keys("Return")
         wait_for("a second try", lambda: len((self.home.newest_answer() or {}).get("siblings", ())) == 2)
