@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mastra_desktop import __version__
 from mastra_desktop.domain.chat import Message, MessageState
@@ -26,7 +26,9 @@ from mastra_desktop.domain.replies import (
     RetryScheduled,
     TextDelta,
 )
+from mastra_desktop.key_commands import KeyCommands
 from mastra_desktop.ops.logging import operation
+from mastra_desktop.ops.redaction import redact
 from mastra_desktop.paths import Paths, find_paths
 from mastra_desktop.services.as_json import (
     conversation_json,
@@ -45,7 +47,7 @@ DONE, FAILED, CONFIG_REFUSED, INTERRUPTED = 0, 1, 3, 130
 def run_command(argv: list[str], environ: Mapping[str, str] | None = None) -> int:
     """Runs one command and returns its exit code (argparse exits with 2 itself)."""
     _make_output_safe()
-    args = _parser().parse_args(argv)
+    args = _parse(argv)
     environ = os.environ if environ is None else environ
     try:
         code: int = args.run(args, find_paths(environ), environ)
@@ -64,8 +66,23 @@ def run_command(argv: list[str], environ: Mapping[str, str] | None = None) -> in
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(redact(message))
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = _parser()
+    args, extras = parser.parse_known_args(argv)
+    if extras and getattr(args, "keeps_arguments_secret", False):
+        parser.error("too many arguments; a key is read from standard input, never from the command line")
+    if extras:
+        parser.error(f"unrecognized arguments: {' '.join(extras)}")
+    return args
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mastra-desktop",
         description="A private workbench for AI agents. Without a command it opens the window.",
     )
@@ -94,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("id", metavar="ID")
         sub.add_argument("--json", action="store_true")
         sub.set_defaults(run=run)
+
+    keys = commands.add_parser("keys", help="set, rotate, remove or list providers' keys")
+    KeyCommands(_with_core, _print_json, lambda error, as_json: _print_error(error, as_json=as_json)).add_to(
+        keys
+    )
 
     config = commands.add_parser("config", help="check or show the configuration")
     verbs = config.add_subparsers(metavar="check|show", required=True)
@@ -248,7 +270,7 @@ def _show_config(args: argparse.Namespace, paths: Paths, environ: Mapping[str, s
     from mastra_desktop.ops.config import load
 
     loaded = load(paths, environ)
-    values: dict[str, Any] = loaded.config.model_dump(mode="json")
+    values: dict[str, Any] = _redacted(loaded.config.model_dump(mode="json"))
     if args.json:
         _print_json({"file": str(paths.config), "config": values, "sources": dict(loaded.sources)})
         return DONE
@@ -258,6 +280,15 @@ def _show_config(args: argparse.Namespace, paths: Paths, environ: Mapping[str, s
             source = loaded.sources.get(name, "default")
             print(f"{name} = {json.dumps(value, ensure_ascii=False)}  ({source})")
     return DONE
+
+
+def _redacted(value: Any) -> Any:
+    """Addresses of databases may hold a password."""
+    if isinstance(value, dict):
+        return {name: _redacted(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_redacted(each) for each in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def _doctor(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
