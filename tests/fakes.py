@@ -1,4 +1,5 @@
-"""A scripted provider: a real HTTP server on 127.0.0.1 that speaks OpenAI's chat completions.
+"""A scripted provider: a real HTTP server on 127.0.0.1 that speaks OpenAI's chat completions and responses,
+Anthropic's messages, Gemini and Ollama's own API, by the path it is asked at.
 
 In a test: `with ScriptedProvider() as server: ...server.base_url`. As a process of its own:
 `python -m tests.fakes --port-file FILE`. What it answers is a `Script`: the ones handed over, in
@@ -22,63 +23,36 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import random
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-WORDS = ("The ", "quick ", "brown ", "fox ", "jumps ", "over ", "the ", "lazy ", "dog. ")
-USAGE = {
-    "prompt_tokens": 12,
-    "completion_tokens": 20,
-    "total_tokens": 32,
-    "prompt_tokens_details": {"cached_tokens": 4},
-    "completion_tokens_details": {"reasoning_tokens": 3},
-}
-MARKDOWN = """## A short tour
+from tests.fakes_scripts import MARKDOWN, USAGE, Script, script_for, status_script, words
+from tests.fakes_wires import (
+    ANSWERS,
+    answer_parts,
+    content_type,
+    embeddings,
+    list_of_models,
+    model_of,
+    refused_key,
+    shown_key,
+)
 
-Here is a list:
-
-- **bold** and *italic*
-- `inline code` and a [link](https://example.com)
-
-```python
-def greet(name: str) -> str:
-    return f"Hello, {name}!"
-```
-
-| language | year |
-|---|---|
-| Python | 1991 |
-| Rust | 2015 |
-
-> A quote ends it. 你好，世界。
-"""
-
-
-@dataclass(frozen=True)
-class Script:
-    """One answer. `body`, when given, is sent as it is in place of an event stream made of `pieces`."""
-
-    pieces: tuple[str, ...] = ()
-    reasoning: tuple[str, ...] = ()
-    delay_s: float = 0.0
-    usage: dict[str, Any] | None = field(default_factory=lambda: USAGE)
-    finish_reason: str = "stop"
-    done_marker: bool = True
-    extra_events: tuple[str, ...] = ()  # raw data after the pieces, before the end
-    newline: str = "\n"
-    comments: bool = False
-    silent_after: int | None = None  # pieces; then nothing, with the connection open
-    cut_at: int | None = None  # bytes of the body; then the connection closes
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
-    content_type: str = "text/event-stream"
-    body: bytes | None = None
+__all__ = [
+    "MARKDOWN",
+    "USAGE",
+    "Recorded",
+    "Script",
+    "ScriptedProvider",
+    "script_for",
+    "status_script",
+    "words",
+]
 
 
 @dataclass
@@ -92,115 +66,6 @@ class Recorded:
     connection: int
     disconnected: bool = False
     finished: bool = False
-
-
-def status_script(status: int, message: str = "", code: str = "", **headers: str) -> Script:
-    """An HTTP error with the vendor's JSON; header names with _ for -."""
-    error = {"error": {"message": message or f"scripted {status}", "type": code, "code": code or None}}
-    return Script(
-        status=status,
-        headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()),
-        content_type="application/json",
-        body=json.dumps(error).encode(),
-    )
-
-
-def words(count: int) -> tuple[str, ...]:
-    return tuple(WORDS[i % len(WORDS)] for i in range(count))
-
-
-def script_for(model: str, normal: Script, said: str = "") -> Script:
-    """The script that a model's name selects; see the head of this file."""
-    name, _, rest = model.rpartition("-")
-    number = int(rest) if name and rest.isdigit() else 0
-    error = '{"error":{"message":"The server is overloaded","type":"server_error","code":"server_error"}}'
-    match name if number or rest == "0" else model:
-        case "slow":
-            return replace(normal, delay_s=0.2)
-        case "silent":
-            return replace(normal, silent_after=0)
-        case "pause":
-            return replace(normal, silent_after=number)
-        case "cut":
-            return replace(normal, cut_at=number)
-        case "long":
-            return replace(normal, pieces=words(number))
-        case "no-done":
-            return replace(normal, done_marker=False)
-        case "no-finish":
-            return replace(normal, finish_reason="")
-        case "malformed":
-            return replace(normal, pieces=words(2), extra_events=('{"choices": [{"del',))
-        case "malformed-first":
-            return replace(normal, pieces=(), extra_events=("{not json",))
-        case "error-200":  # "error" with a number, or whole
-            return replace(normal, pieces=(), extra_events=(error,))
-        case "error" if number == 200:
-            return replace(normal, pieces=(), extra_events=(error,))
-        case "error-late":
-            return replace(normal, pieces=words(2), extra_events=(error,))
-        case "status":
-            return status_script(number)
-        case "quota":
-            return status_script(429, "You exceeded your current quota", "insufficient_quota")
-        case "too-long":
-            return status_script(400, "maximum context length is 4096 tokens", "context_length_exceeded")
-        case "busy":
-            return status_script(429, "Slow down", "rate_limit_exceeded", Retry_After=str(number))
-        case "json":
-            message = {"role": "assistant", "content": "".join(normal.pieces)}
-            whole = {
-                "model": model,
-                "choices": [{"message": message, "finish_reason": "stop"}],
-                "usage": USAGE,
-            }
-            return Script(content_type="application/json", body=json.dumps(whole).encode())
-        case "html":
-            return Script(content_type="text/html", body=b"<!DOCTYPE html><html><body>Welcome</body></html>")
-        case "garbage":
-            return Script(body=b"\x00\xff\x13" + random.Random(1).randbytes(100_000))
-        case "empty":
-            return replace(normal, pieces=())
-        case "markdown":
-            return replace(normal, pieces=tuple(MARKDOWN[i : i + 7] for i in range(0, len(MARKDOWN), 7)))
-        case "reasoning":
-            return replace(normal, reasoning=("Let me ", "think. "))
-        case "echo":
-            return replace(normal, pieces=(said or "(nothing)",))
-        case "crlf":
-            return replace(normal, newline="\r\n")
-        case "multi-byte":
-            return replace(normal, pieces=("Grüße, ", "世界 ", "🎉"))
-        case "keepalive":
-            return replace(normal, comments=True)
-        case _:
-            return normal
-
-
-def render(script: Script, model: str) -> list[bytes]:
-    """The body of a streamed answer: one entry for each event."""
-    if script.body is not None:
-        return [script.body]
-    end = script.newline * 2
-
-    def event(delta: dict[str, str], finish: str | None = None, **more: Any) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        piece = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": model, "choices": [choice]}
-        return f"data: {json.dumps(piece | more, ensure_ascii=False)}{end}".encode()
-
-    parts = [event({"reasoning_content": text}) for text in script.reasoning]
-    parts += [event({"content": text}) for text in script.pieces]
-    if script.comments:
-        parts = [part for piece in parts for part in (f": keep-alive{end}".encode(), piece)]
-    parts += [f"data: {data}{end}".encode() for data in script.extra_events]
-    if script.finish_reason:
-        parts.append(event({}, script.finish_reason))
-    if script.usage is not None:
-        last = {"model": model, "choices": [], "usage": script.usage}
-        parts.append(f"data: {json.dumps(last)}{end}".encode())
-    if script.done_marker:
-        parts.append(f"data: [DONE]{end}".encode())
-    return parts
 
 
 class ScriptedProvider:
@@ -240,7 +105,7 @@ class ScriptedProvider:
     @property
     def chats(self) -> list[Recorded]:
         """The requests for an answer, without those for the list of models."""
-        return [request for request in self.requests if request.path.endswith("/chat/completions")]
+        return [request for request in self.requests if request.path.endswith(ANSWERS)]
 
     def __enter__(self) -> ScriptedProvider:
         self._thread.start()
@@ -316,12 +181,12 @@ class ScriptedProvider:
     async def _respond(
         self, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        model = str(request.body.get("model", ""))
-        script = self._choose(request, model)
-        parts = render(script, model)
+        script = self._choose(request, model_of(request.path, request.body))
+        parts = answer_parts(script, request.path, request.body)
         if script.cut_at is not None:
             parts = [b"".join(parts)[: script.cut_at]]
-        head = f"HTTP/1.1 {script.status} Scripted\r\nContent-Type: {script.content_type}\r\n"
+        kind = content_type(script, request.path, request.body)
+        head = f"HTTP/1.1 {script.status} Scripted\r\nContent-Type: {kind}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in script.headers)
         writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
         await writer.drain()
@@ -356,12 +221,14 @@ class ScriptedProvider:
                 return
 
     def _choose(self, request: Recorded, model: str) -> Script:
-        if self._keys and request.headers.get("authorization", "").removeprefix("Bearer ") not in self._keys:
-            return status_script(401, "Incorrect API key provided", "invalid_api_key")
-        if request.path.endswith("/models"):
-            rows = [{"id": name, "object": "model"} for name in self._models]
-            return Script(content_type="application/json", body=json.dumps({"data": rows}).encode())
-        if not request.path.endswith("/chat/completions"):
+        path = request.path
+        if self._keys and shown_key(request.headers) not in self._keys:
+            return refused_key()
+        if path.partition("?")[0].endswith(("/models", "/api/tags")):
+            return list_of_models(path, self._models)
+        if vectors := embeddings(path, request.body):
+            return vectors
+        if not path.endswith(ANSWERS):
             return status_script(404, "Not Found")
         if self._scripts:
             return self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]

@@ -139,6 +139,7 @@ class ToolCalls:
     """The tool calls of one answer, put together from fragments that may alternate between calls."""
 
     def __init__(self, no_arguments: frozenset[str] = frozenset()) -> None:
+        self.empty_is_none = False  # an empty string means "no arguments" whatever the tool
         self._no_arguments = no_arguments
         self._calls: list[_Call] = []
 
@@ -156,6 +157,12 @@ class ToolCalls:
         call.name = call.name or name
         call.raw.append(raw)
 
+    def settle(self, index: int, id: str, name: str, raw: str) -> None:
+        """The call at `index` is this, whatever fragments came before; without `raw` they stay."""
+        self.fragment(index, id, name, "")
+        if raw:
+            next(c for c in self._calls if c.index == index).raw = [raw]
+
     def add(self, id: str, name: str, arguments: Any) -> None:
         """A whole call; arguments that came as JSON are written out again."""
         raw = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
@@ -170,7 +177,8 @@ class ToolCalls:
         made_id = hashlib.blake2b(f"{place}:{call.name}:{raw}".encode(), digest_size=6).hexdigest()
         id = call.id or f"call_{made_id}"
         try:
-            arguments = orjson.loads(raw or ("{}" if call.name in self._no_arguments else ""))
+            takes_none = self.empty_is_none or call.name in self._no_arguments
+            arguments = orjson.loads(raw or ("{}" if takes_none else ""))
         except orjson.JSONDecodeError as error:
             return ToolCall(id, call.name, None, raw, f"The arguments are not valid JSON: {error}.")
         if not isinstance(arguments, dict):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from mastra_desktop.domain.models import ModelInfo, ProviderTest
-from mastra_desktop.domain.replies import Prompt, ProviderEvent
+from mastra_desktop.domain.replies import Answer, Prompt, ProviderEvent
 
 
 class Provider(Protocol):
@@ -34,4 +34,20 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Ends connections and child processes. Safe to call twice."""
+        ...
+
+
+class Generator(Protocol):
+    """A provider that also answers in one response, without a stream."""
+
+    async def generate(self, prompt: Prompt) -> Answer:
+        """The whole answer. Raises a `MastraError`."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    async def embeddings(self, texts: Sequence[str], model_name: str) -> list[list[float]]:
+        """One vector for each text, in their order. Raises BadRequest where the vendor has none."""
         ...

@@ -16,6 +16,7 @@ import orjson
 from mastra_desktop.domain.chat import Role
 from mastra_desktop.domain.errors import BadRequest
 from mastra_desktop.domain.replies import Prompt, PromptMessage, ToolCall
+from mastra_desktop.providers.answer import AnswerReader
 from mastra_desktop.providers.http import HttpPool
 from mastra_desktop.providers.openai_answer import CHAT_HINT, ChatAnswer
 from mastra_desktop.providers.streaming import HttpProvider, PlainWire
@@ -23,8 +24,8 @@ from mastra_desktop.providers.turns import given_arguments, image_url, is_strict
 
 # Models that hosted lists hold among others and that answer no prompt.
 NO_CHAT = re.compile(
-    r"embed|whisper|tts|dall-e|gpt-image|image-|imagine|moderation|realtime|transcribe|-audio|sora|ocr|guard"
-    r"|babbage|davinci|-instruct-0|computer-use|veo|imagen|aqa",
+    r"embed|whisper|\btts|dall-e|gpt-image|-image\b|imagen|imagine|moderation|realtime|transcribe|-audio|\bsora"
+    r"|\bveo|\bocr|\baqa|guard|babbage|davinci|turbo-instruct|computer-use",
     re.I,
 )
 
@@ -53,6 +54,7 @@ class ChatWire(PlainWire):
 
     models_path: ClassVar[str] = "/models"
     hint: ClassVar[str] = CHAT_HINT
+    endings: ClassVar[tuple[str, ...]] = ("/chat/completions",)
 
     def __init__(self, dialect: Dialect, extra_body: Mapping[str, object] | None = None) -> None:
         self._dialect = dialect
@@ -61,7 +63,7 @@ class ChatWire(PlainWire):
     def headers(self, key: str) -> dict[str, str]:
         return {**super().headers(key), **self._dialect.headers}
 
-    def reader(self, host: str, prompt: Prompt) -> ChatAnswer:
+    def reader(self, host: str, prompt: Prompt) -> AnswerReader:
         return ChatAnswer(
             host,
             no_arguments=without_arguments(prompt) if prompt.tools else frozenset(),

@@ -20,6 +20,7 @@ from mastra_desktop.domain.errors import (
     NetworkError,
     ProviderError,
     ProviderTimeout,
+    StreamCut,
 )
 from mastra_desktop.domain.models import ModelInfo, ProviderTest
 from mastra_desktop.domain.replies import (
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 _MAX_ERROR_BYTES = 64 * 1024
 _TEST_TIMEOUT_S = 60
 _DRAIN_S = 0.1
-_ADDRESS_ENDINGS = ("/chat/completions", "/responses", "/messages", "/api/chat", "/api")
 
 
 class WireFormat(Protocol):
@@ -51,6 +51,8 @@ class WireFormat(Protocol):
 
     models_path: ClassVar[str]
     hint: ClassVar[str]  # for an address where something else answers
+    endings: ClassVar[tuple[str, ...]]  # of addresses, pasted along with the base URL
+    default_path: ClassVar[str]  # of an address without a path
 
     def headers(self, key: str) -> dict[str, str]:
         """What shows the key, and what else each request needs. `key` may be empty."""
@@ -81,6 +83,8 @@ class WireFormat(Protocol):
 
 class PlainWire:
     """The parts that most wire formats share."""
+
+    default_path: ClassVar[str] = ""
 
     def headers(self, key: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {key}"} if key else {}
@@ -118,7 +122,7 @@ class HttpProvider:
         context_tokens: int | None = None,
     ) -> None:
         self.id = id
-        self.base_url = clean_base_url(base_url)
+        self.base_url = clean_base_url(base_url, wire)
         self.host = urlsplit(self.base_url).netloc.rpartition("@")[2]
         self.on_this_computer = on_this_computer
         self.context_tokens = context_tokens
@@ -232,24 +236,29 @@ class HttpProvider:
         loop = asyncio.get_running_loop()
         settings = self._http.settings
         deadline = loop.time() + settings.whole_answer_s
-        async with self._request("POST", path, body) as response:
-            if "application/json" in response.headers.get("content-type", ""):
-                yield reader.whole(self._parse(await self._read(response, MAX_EVENT_BYTES)))
-                return
-            compressed = "content-encoding" in response.headers
-            chunks = response.aiter_bytes() if compressed else response.aiter_raw()
-            async for chunk in chunks:
-                if events := reader.feed(chunk):
-                    yield events
-                if reader.failure:
-                    raise reader.failure
-                if reader.done:
-                    await _drain(chunks)
-                    break
-                if loop.time() > deadline:
-                    raise ProviderTimeout(
-                        f"{self.host} did not finish within {settings.whole_answer_s:.0f} s.", retryable=False
-                    )
+        try:
+            async with self._request("POST", path, body) as response:
+                if "application/json" in response.headers.get("content-type", ""):
+                    yield reader.whole(self._parse(await self._read(response, MAX_EVENT_BYTES)))
+                    return
+                compressed = "content-encoding" in response.headers
+                chunks = response.aiter_bytes() if compressed else response.aiter_raw()
+                async for chunk in chunks:
+                    if events := reader.feed(chunk):
+                        yield events
+                    if reader.failure:
+                        raise reader.failure
+                    if reader.done:
+                        await _drain(chunks)
+                        break
+                    if loop.time() > deadline:
+                        raise ProviderTimeout(  # noqa: TRY301  # one that may end here has its answer
+                            f"{self.host} did not finish within {settings.whole_answer_s:.0f} s.",
+                            retryable=False,
+                        )
+        except (StreamCut, ProviderTimeout):
+            if not reader.may_end:  # else only the end of the connection was missing
+                raise
         if not reader.may_end:
             raise stream_cut(self.host)
         yield reader.finish()
@@ -330,10 +339,10 @@ class HttpProvider:
             raise no_chat_server(self.host, deed, self.wire.hint) from error
 
 
-def clean_base_url(base_url: str) -> str:
+def clean_base_url(base_url: str, wire: WireFormat) -> str:
     """The address without what people paste along with it. Raises ConfigError when it is none."""
     url = base_url.strip().rstrip("/")
-    for ending in _ADDRESS_ENDINGS:
+    for ending in wire.endings:
         url = url.removesuffix(ending).rstrip("/")
     try:
         parts = urlsplit(url)
@@ -345,7 +354,7 @@ def clean_base_url(base_url: str) -> str:
             f"“{base_url[:100]}” is not the address of a server.",
             hint='Write it like "http://127.0.0.1:8080/v1".',
         )
-    return url
+    return url if parts.path else url + wire.default_path
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:

@@ -22,7 +22,7 @@ from mastra_desktop.domain.replies import (
     RetryScheduled,
     TextDelta,
 )
-from mastra_desktop.providers.http import HttpPool, HttpSettings
+from mastra_desktop.providers.http import HttpPool, HttpSettings, preload
 from mastra_desktop.providers.openai_chat import OpenAIChatProvider
 from tests.fakes import MARKDOWN, Script, ScriptedProvider, status_script, words
 
@@ -215,6 +215,7 @@ def test_stop_ends_the_connection_at_once(model: str, leave: str) -> None:
             task.cancel()
         return time.perf_counter() - began
 
+    preload()  # else the stop may come before the request
     with ScriptedProvider() as server:
         assert run(server.base_url, act, HttpSettings()) < 0.2
         assert server.wait_until("disconnected")
