@@ -20,6 +20,7 @@ else
 endif
 
 test: dev
+	@$(PYTHON) packaging/fetch_model.py small >/dev/null || echo "Going on without the small model: its tests are skipped."
 	.venv/bin/pytest -n 2 -m "not slow" $(ARGS)
 
 check: dev
