@@ -152,7 +152,7 @@ class _GuardedPool(HttpPool):
 
 def preload() -> None:
     """Imports what the first request needs. Call it in a thread, after the first paint."""
-    import httpx_aiohttp  # noqa: F401
+    import mastra_desktop.providers.traffic  # noqa: F401
 
 
 def open_client(settings: HttpSettings, *, proxies: Mapping[str, str] | None = None) -> httpx.AsyncClient:
@@ -165,7 +165,8 @@ def open_client(settings: HttpSettings, *, proxies: Mapping[str, str] | None = N
 
     import httpx
     from aiohttp import ClientSession, DummyCookieJar, TCPConnector
-    from httpx_aiohttp import AiohttpTransport
+
+    from mastra_desktop.providers.traffic import Transport
 
     context = httpx.create_ssl_context()
     if settings.ca_file:
@@ -177,7 +178,7 @@ def open_client(settings: HttpSettings, *, proxies: Mapping[str, str] | None = N
 
     chosen = proxy_settings(settings.proxy) if proxies is None else proxies
     return httpx.AsyncClient(
-        transport=AiohttpTransport(verify=context, client=session),
+        transport=Transport(verify=context, client=session),
         mounts=proxy_mounts(chosen, context, settings.max_connections),
         timeout=_timeout(settings),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

@@ -1,4 +1,4 @@
-"""Counts what goes over the wire. Imports httpx: only the open client imports this."""
+"""The wire below the client. Imports httpx and aiohttp: only the open client imports this."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+import aiohttp
 import httpx
+from httpx_aiohttp import AiohttpTransport
 
 if TYPE_CHECKING:
     from mastra_desktop.providers.http import Traffic
+
+
+class Transport(AiohttpTransport):
+    """aiohttp's connections, with every error of theirs as one of httpx: some get past the original."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except aiohttp.ClientError as error:
+            raise httpx.RemoteProtocolError(str(error)) from error
 
 
 class TrafficCounter:
