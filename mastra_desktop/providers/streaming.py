@@ -35,7 +35,7 @@ from mastra_desktop.domain.replies import (
 )
 from mastra_desktop.providers.answer import BROKEN, AnswerReader, no_chat_server, stream_cut
 from mastra_desktop.providers.failures import network_error, status_error
-from mastra_desktop.providers.http import HttpPool, RetryPolicy, with_retries
+from mastra_desktop.providers.http import HttpPool, with_retries
 from mastra_desktop.providers.sse import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
@@ -215,8 +215,7 @@ class HttpProvider:
     async def _ask(self, prompt: Prompt, *, stream: bool) -> AsyncGenerator[ProviderEvent]:
         path, fields = self.wire.request(prompt, stream=stream)
         body = orjson.dumps(fields)
-        settings = self._http.settings
-        policy = RetryPolicy(settings.max_retries, settings.first_retry_wait_s)
+        policy = self._http.policy(len(body))
 
         def start() -> AsyncGenerator[list[ProviderEvent]]:
             return self._answer(path, body, self.wire.reader(self.host, prompt))

@@ -14,6 +14,7 @@ from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops import config_file
 from mastra_desktop.providers.guard import Guard, Tries
 from mastra_desktop.providers.http import HttpPool, HttpSettings, Traffic
+from mastra_desktop.providers.kinds import BASE_URLS, KEY_VARIABLES, build_provider
 from mastra_desktop.providers.local import LocalProvider
 from mastra_desktop.providers.model_files import check_file, read_manifest
 from mastra_desktop.providers.openai_chat import OpenAIChatProvider
@@ -28,24 +29,6 @@ if TYPE_CHECKING:
     from mastra_desktop.store.secrets import Secrets
 
 Key = Callable[[], Awaitable[str | None]]
-
-# The kinds that speak OpenAI's chat completions; Anthropic, Google and Ollama have wire formats of their own.
-BASE_URLS = {
-    "openai": "https://api.openai.com/v1",
-    "groq": "https://api.groq.com/openai/v1",
-    "mistral": "https://api.mistral.ai/v1",
-    "deepseek": "https://api.deepseek.com/v1",
-    "xai": "https://api.x.ai/v1",
-    "openrouter": "https://openrouter.ai/api/v1",
-}
-KEY_VARIABLES = {
-    "openai": ("OPENAI_API_KEY",),
-    "groq": ("GROQ_API_KEY",),
-    "mistral": ("MISTRAL_API_KEY",),
-    "deepseek": ("DEEPSEEK_API_KEY",),
-    "xai": ("XAI_API_KEY",),
-    "openrouter": ("OPENROUTER_API_KEY",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +224,8 @@ class ProvidersService:
         if read_key is None:
             guard = self._guard(settings, base_url, kept_key)
             http, read_key = self._pool.guarded(guard), guard.key
-        return OpenAIChatProvider(
-            settings.id, base_url, http=http, key=read_key, models=tuple(settings.models)
+        return build_provider(
+            settings.kind, settings.id, base_url, http=http, key=read_key, models=tuple(settings.models)
         )
 
     def _guard(self, settings: ProviderConfig, base_url: str, read_key: Key) -> Guard:
