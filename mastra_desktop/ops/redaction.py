@@ -41,7 +41,7 @@ _KEY_FORMS = re.compile(
 )
 _BEARER = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(\b[\w+.-]+://[^\s/:@]*):[^\s/@]+@")
-_URL_TOKEN = re.compile(r"(\b[\w+.-]+://)[^\s/:@]{12,}@")  # a key in place of a user
+_URL_TOKEN = re.compile(r"(\b[\w+.-]+://)[^\s/:@]{8,}@")  # a key in place of a user
 _AFTER_A_WORD = re.compile(
     # "key": "value", key=value, the key is value
     rf"""({_TELLING_WORD}["']?\s*(?:=>|[:=]|\bis\b)\s*["']?)([^\s"',;&}}\]]{{8,}})""",

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from mastra_desktop.ops.redaction import REMOVED, is_secret_name, redact
+from mastra_desktop.domain.errors import ErrorInfo
+from mastra_desktop.ops.redaction import REMOVED, KnownSecrets, is_secret_name, redact
 
 A = "aZ3kQ9xW7bN2mV5cT8yR4uJ6"  # stands for a key's random part
 KEYS = [
@@ -111,3 +112,22 @@ def test_time_is_linear() -> None:
         start = time.perf_counter()
         redact(text)
         assert time.perf_counter() - start < 2
+
+
+def test_known_keys_are_found_whatever_they_look_like() -> None:
+    """A key in use goes whole, quoted for an address, or cut short; a word too short to tell stays."""
+    known = KnownSecrets()
+    for secret in ("plainwords-without-any-form", "with/slash+and=sign-0123", "none", ""):
+        known.add(secret)
+    text = "a plainwords-without-any-form, plainwords-without-a b with%2Fslash%2Band%3Dsign-0123 none"
+    assert known.clean(text) == f"a {REMOVED}, {REMOVED} b {REMOVED} none"
+    error = ErrorInfo("auth", "plainwords-without-any-form?", "none", "x plainwords-without-any-form")
+    assert known.clean_error(error) == ErrorInfo("auth", f"{REMOVED}?", "none", f"x {REMOVED}")
+
+
+def test_a_key_in_place_of_a_user() -> None:
+    """An address may hold a key before its host; a short user's name stays."""
+    assert (
+        redact("https://0123456789abc@host/v1 https://me@host")
+        == f"https://{REMOVED}@host/v1 https://me@host"
+    )
