@@ -21,6 +21,7 @@ from mastra_desktop import __version__
 from mastra_desktop.core import open_core
 from mastra_desktop.engine import Engine
 from mastra_desktop.paths import Paths, find_paths
+from mastra_desktop.ui.garbage import GarbageTimer
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.main_window import MainWindow
 from mastra_desktop.ui.single_instance import FirstInstance, show_first_instance
@@ -85,6 +86,7 @@ async def _show(application: QApplication, paths: Paths, address: str) -> None:
         theme, icons, state, paths, make_engine, on_closed=end, loop=asyncio.get_running_loop()
     )
     window.show()
+    garbage = GarbageTimer(window)
     first = FirstInstance(address, window.come_to_front)
 
     def begin() -> None:
@@ -95,6 +97,7 @@ async def _show(application: QApplication, paths: Paths, address: str) -> None:
     application.aboutToQuit.connect(end)
     with _signals_close(window):
         await closed
+    garbage.stop()
     first.close()
     state.sync()
 
