@@ -19,12 +19,14 @@ from mastra_desktop import __version__
 from mastra_desktop.domain.chat import Message, MessageState
 from mastra_desktop.domain.errors import ConfigError, ErrorInfo, StorageError, describe
 from mastra_desktop.domain.replies import (
+    FallbackTaken,
     ReplyEvent,
     ReplyFailed,
     ReplyFinished,
     ReplyStarted,
     RetryScheduled,
     TextDelta,
+    Waiting,
 )
 from mastra_desktop.key_commands import KeyCommands
 from mastra_desktop.ops.logging import operation
@@ -196,6 +198,12 @@ class _TextOutput:
             case RetryScheduled(attempt, of, wait_s, reason):
                 self._end_line()
                 print(f"{reason} Trying again in {wait_s:.0f} s ({attempt} of {of}).", file=sys.stderr)
+            case Waiting(wait_s, reason):
+                self._end_line()
+                print(f"{reason} Waiting {wait_s:.0f} s.", file=sys.stderr)
+            case FallbackTaken(_, to_id, reason):
+                self._end_line()
+                print(f"{reason} Switched to {to_id}.", file=sys.stderr)
             case ReplyFailed(error):
                 self._end_line()
                 _print_error(error, as_json=False)

@@ -143,6 +143,24 @@ def test_in_order_without_repeats_and_without_those_that_are_gone(tmp_path: Path
     run(tmp_path, status_script(500), check, wanted, status_script(503))
 
 
+def test_an_open_circuit_goes_straight_to_the_fallback(tmp_path: Path) -> None:
+    """A provider that failed five times in a row is not asked again for now; answers come at once."""
+
+    async def check(core: Core, work: ScriptedProvider, spare: ScriptedProvider) -> None:
+        for _ in range(7):
+            events = await collect(ask(core))
+            assert finished(events).reason == "stop"
+        assert len(work.chats) == 5
+        assert len(spare.chats) == 7
+        assert "left alone" in taken(events)[0].reason
+        [health, _] = core.providers.health()
+        assert (health.provider_id, health.state.value) == ("work", "open")
+        tries = dict(core.providers.tries())["work"]
+        assert (tries.requests, tries.refused, tries.failures) == (5, 2, {"provider": 5})
+
+    run(tmp_path, status_script(500), check)
+
+
 @pytest.mark.parametrize(
     ("error", "worth_it"),
     [
