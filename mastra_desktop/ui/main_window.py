@@ -217,6 +217,8 @@ class MainWindow(QMainWindow):
 
     def _start_again(self, page: QWidget) -> None:
         self._back_to_panes(page)
+        if not self._paths.database.exists():
+            self._show_first_run()
         self._engine = self._make_engine()
         self.start()
 
