@@ -93,9 +93,9 @@ class ChatAnswer(AnswerReader):
         if calls := delta.get("tool_calls"):
             for call in calls:
                 function = call.get("function") or {}
-                arguments = function.get("arguments") or ""
+                arguments = function.get("arguments")
                 if not isinstance(arguments, str):  # an object, from some local servers
-                    arguments = orjson.dumps(arguments).decode()
+                    arguments = "" if arguments is None else orjson.dumps(arguments).decode()
                 self.tools.fragment(
                     call.get("index"), call.get("id") or "", function.get("name") or "", arguments
                 )
