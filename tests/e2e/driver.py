@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
+import psutil
+
 NEEDED = ("Xvfb", "xdotool")
 PATIENCE_S = 20.0
 SOURCE = (sys.executable, "-m", "mastra_desktop")
@@ -174,12 +176,15 @@ class Screen:
 class Home:
     """A data home, read through the app's own commands: what they say is what is stored."""
 
-    def __init__(self, folder: Path, command: Sequence[str] = SOURCE) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = SOURCE, *, cache: Path | None = None) -> None:
+        """With a `cache` of its own, an empty folder, no built-in model is found."""
         self.folder = folder
         self.command = tuple(command)
+        self._cache = cache
 
     def environment(self) -> dict[str, str]:
-        return {"MASTRA_HOME": str(self.folder)}
+        cache = {"XDG_CACHE_HOME": str(self._cache)} if self._cache else {}
+        return {"MASTRA_HOME": str(self.folder)} | cache
 
     def ask_json(self, *arguments: str, accept: Sequence[int] = (0,)) -> dict[str, Any] | None:
         """What a command says with --json; None when its exit code is another, as before the first start."""
@@ -250,6 +255,7 @@ class Window:
         self.id = wait_for("a window with a title", self._find)
         self.screen.xdotool("windowfocus", self.id, check=False)
         self._at = self._place()
+        self.wait_idle()
         return self
 
     def __exit__(
@@ -259,6 +265,21 @@ class Window:
         self._reader.join(2)
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+    def wait_idle(self, still_s: float = 0.5) -> None:
+        """Until the app has nothing to do: its chats are loaded, and the keyboard is where it will stay."""
+        process = psutil.Process(self.process.pid)
+
+        def used_s() -> float:
+            times = process.cpu_times()
+            return float(times.user + times.system)
+
+        def look() -> bool:
+            before = used_s()
+            time.sleep(still_s)
+            return used_s() - before <= 0.03
+
+        wait_for("the app to come to rest", look)
 
     def _read(self, output: IO[str] | None) -> None:
         for line in output or ():

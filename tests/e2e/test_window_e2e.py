@@ -33,7 +33,7 @@ def stand_in() -> Iterator[ScriptedProvider]:
 @pytest.fixture
 def fresh(tmp_path: Path, stand_in: ScriptedProvider) -> Home:
     """A home that knows the stand-in and was never started."""
-    home = Home(tmp_path / "home with space 家")
+    home = Home(tmp_path / "home with space 家", cache=tmp_path / "cache")
     home.use_server(stand_in.base_url, ["normal"])
     return home
 
