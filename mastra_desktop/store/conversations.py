@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from mastra_desktop.domain.chat import Conversation, MessageState
 from mastra_desktop.domain.errors import NotFound
 from mastra_desktop.store import schema, search
+from mastra_desktop.store.prepared import Prepared
 from mastra_desktop.store.words import clean
 
 _c = schema.conversations.c
@@ -42,15 +43,15 @@ _SELECT: sa.Select[Any] = (
     )
     .where(_c.deleted_at.is_(None))
 )
-_GET = _SELECT.where(_c.id == bindparam("id_"))
+_GET = Prepared(_SELECT.where(_c.id == bindparam("id_")))
 _RECENT = _SELECT.order_by(_c.updated_at.desc(), _c.seq.desc()).limit(bindparam("limit_"))
-_INSERT = insert(schema.conversations).returning(_c.seq)
+_INSERT = Prepared(insert(schema.conversations))
 _UPDATE = update(schema.conversations).where(_c.id == bindparam("id_"), _c.deleted_at.is_(None))
-_RENAME = _UPDATE.values(title=bindparam("title_"), updated_at=bindparam("now")).returning(_c.seq)
+_RENAME = _UPDATE.values(title=bindparam("title_"), updated_at=bindparam("now"))
 _SET_MODEL = _UPDATE.values(model_id=bindparam("model"))
 _DELETE = _UPDATE.values(deleted_at=bindparam("now"))
 _RESTORE = update(schema.conversations).where(_c.id == bindparam("id_")).values(deleted_at=None)
-_OLD = select(_c.seq, _c.id).where(_c.deleted_at < bindparam("before_"))
+_OLD = select(_c.id).where(_c.deleted_at < bindparam("before_"))
 _INDEXED = select(_m.seq, _m.text).where(
     _m.conversation_id == bindparam("id_"), _m.state != sa.literal(MessageState.WRITING.value)
 )
@@ -65,13 +66,14 @@ def create(conn: Connection, *, id: str, title: str, model_id: str, now: float) 
     """A new, empty conversation."""
     title = clean(title)
     row = {"id": id, "title": title, "created_at": now, "updated_at": now, "model_id": model_id}
-    search.put_title(conn, conn.execute(_INSERT, row).scalar_one(), title)
+    _INSERT.run(conn, row)
+    search.add_title(conn, id, title)
     return Conversation(id, title, now, now, model_id)
 
 
 def get(conn: Connection, id: str) -> Conversation:
     """Raises `NotFound`, also for a deleted one."""
-    row = conn.execute(_GET, {"id_": id}).first()
+    row = _GET.run(conn, {"id_": id}).fetchone()
     if row is None:
         raise _missing(id)
     return _from_row(row)
@@ -85,10 +87,9 @@ def list_recent(conn: Connection, limit: int = 500) -> list[Conversation]:
 def rename(conn: Connection, id: str, title: str, now: float) -> None:
     """Raises `NotFound`."""
     title = clean(title)
-    seq = conn.execute(_RENAME, {"id_": id, "title_": title, "now": now}).scalar()
-    if seq is None:
-        raise _missing(id)
-    search.put_title(conn, seq, title)
+    _expect_one(conn.execute(_RENAME, {"id_": id, "title_": title, "now": now}).rowcount, id)
+    search.remove_title(conn, id)
+    search.add_title(conn, id, title)
 
 
 def set_model(conn: Connection, id: str, model_id: str) -> None:
@@ -108,10 +109,10 @@ def restore(conn: Connection, id: str) -> None:
 
 def purge_deleted(conn: Connection, before: float) -> int:
     """Removes for good what was deleted before that time; returns how many conversations that were."""
-    gone = conn.execute(_OLD, {"before_": before}).all()
-    for seq, id in gone:
+    gone = conn.execute(_OLD, {"before_": before}).scalars().all()
+    for id in gone:
         search.remove_messages(conn, [(n, text) for n, text in conn.execute(_INDEXED, {"id_": id})])
-        search.remove_title(conn, seq)
+        search.remove_title(conn, id)
         for statement in (_PURGE_MESSAGES, _CLEAR_DRAFT, _PURGE):
             conn.execute(statement, {"id_": id})
     return len(gone)

@@ -15,6 +15,7 @@ from mastra_desktop.domain.chat import Message, MessageState, Role, Usage
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, NotFound
 from mastra_desktop.store import schema, search
 from mastra_desktop.store.message_rows import COLUMNS, error_json, from_row, new_row
+from mastra_desktop.store.prepared import Prepared
 from mastra_desktop.store.words import clean
 
 _c = schema.conversations.c
@@ -22,28 +23,22 @@ _m = schema.messages.c
 _WRITING = literal(MessageState.WRITING.value)
 _BY_ID = _m.id == bindparam("id_")
 _GET = select(*COLUMNS).where(_BY_ID)
-_PLACE = select(_m.conversation_id, _m.role, _m.depth).where(_BY_ID)
+_PLACE = Prepared(select(_m.conversation_id, _m.role, _m.depth).where(_BY_ID))
 _INDEXED = select(_m.seq, _m.text).where(_BY_ID)
-_INSERT = insert(schema.messages)
+_INSERT = Prepared(insert(schema.messages))
 _REOPEN = (
     update(schema.messages).where(_BY_ID).values(state=_WRITING, finish_reason="", error=None, total_ms=None)
 )
-_SAVE = (
-    update(schema.messages)
-    .where(_BY_ID, _m.state == _WRITING)
-    .values(text=bindparam("text_"), reasoning=bindparam("reasoning_"))
-)
-_SETTLE = update(schema.messages).where(_BY_ID, _m.state == _WRITING).returning(_m.conversation_id)
+_WRITE = Prepared(update(schema.messages).where(_BY_ID, _m.state == _WRITING))
 _UNFINISHED = select(_m.id, _m.conversation_id, _m.text).where(_m.state == _WRITING).order_by(_m.seq)
 _INTERRUPT = (
     update(schema.messages).where(_m.state == _WRITING).values(state=literal(MessageState.INTERRUPTED.value))
 )
 _TOUCH = update(schema.conversations).where(_c.id == bindparam("id_")).values(updated_at=bindparam("now"))
-_NEW_LEAF = (
-    update(schema.conversations)
-    .where(_c.id == bindparam("id_"), _c.deleted_at.is_(None))
-    .values(leaf_id=bindparam("leaf"), updated_at=bindparam("now"), model_id=bindparam("model"))
+_TOUCH_AROUND = Prepared(
+    update(schema.conversations).where(_c.id == select(_m.conversation_id).where(_BY_ID).scalar_subquery())
 )
+_NEW_LEAF = Prepared(update(schema.conversations).where(_c.id == bindparam("id_"), _c.deleted_at.is_(None)))
 _SELECT_LEAF = update(schema.conversations).where(_c.id == bindparam("id_")).values(leaf_id=bindparam("leaf"))
 
 _LEAF = (
@@ -112,7 +107,8 @@ def begin_turn(
     )
     answer = _empty_answer(answer_id, conversation_id, user_id, depth + 1, model_id, now)
     _take_leaf(conn, answer)
-    conn.execute(_INSERT, [new_row(prompt), new_row(answer)])
+    _INSERT.run(conn, new_row(prompt))
+    _INSERT.run(conn, new_row(answer))
     search.add_message(conn, prompt.id, prompt.text)
     return prompt, answer
 
@@ -129,7 +125,7 @@ def begin_try(
         raise BadRequest("Only a prompt can be tried again.", detail=f"message {user_message_id}")
     answer = _empty_answer(answer_id, conversation_id, user_message_id, depth + 1, model_id, now)
     _take_leaf(conn, answer)
-    conn.execute(_INSERT, new_row(answer))
+    _INSERT.run(conn, new_row(answer))
     return answer
 
 
@@ -148,7 +144,7 @@ def begin_continue(conn: Connection, *, message_id: str, now: float) -> Message:
 
 def save_partial(conn: Connection, message_id: str, text: str, reasoning: str) -> None:
     """Keeps what has arrived so far. Does nothing once the answer has settled."""
-    conn.execute(_SAVE, {"id_": message_id, "text_": clean(text), "reasoning_": clean(reasoning)})
+    _WRITE.run(conn, {"id_": message_id, "text": clean(text), "reasoning": clean(reasoning)})
 
 
 def settle(
@@ -187,12 +183,11 @@ def settle(
     }
     if model_id:
         values["model_id"] = model_id
-    conversation_id = conn.execute(_SETTLE, values).scalar()
-    if conversation_id is None:
+    if _WRITE.run(conn, values).rowcount == 0:
         _reopen(conn, message_id)
-        conversation_id = conn.execute(_SETTLE, values).scalar_one()
+        _WRITE.run(conn, values)
     search.add_message(conn, message_id, text)
-    conn.execute(_TOUCH, {"id_": conversation_id, "now": now})
+    _TOUCH_AROUND.run(conn, {"id_": message_id, "updated_at": now})
 
 
 def mark_interrupted(conn: Connection, now: float) -> list[str]:
@@ -275,7 +270,7 @@ def _reopen(conn: Connection, id: str) -> None:
 
 def _place(conn: Connection, id: str) -> tuple[str, str, int]:
     """(conversation, role, depth) of a message. Raises `NotFound`."""
-    row = conn.execute(_PLACE, {"id_": id}).first()
+    row = _PLACE.run(conn, {"id_": id}).fetchone()
     if row is None:
         raise _missing(id)
     return row[0], row[1], row[2]
@@ -285,11 +280,11 @@ def _take_leaf(conn: Connection, answer: Message) -> None:
     """Makes `answer` the leaf in view. Raises `NotFound` when there is no such conversation."""
     values = {
         "id_": answer.conversation_id,
-        "leaf": answer.id,
-        "now": answer.created_at,
-        "model": answer.model_id,
+        "leaf_id": answer.id,
+        "updated_at": answer.created_at,
+        "model_id": answer.model_id,
     }
-    if conn.execute(_NEW_LEAF, values).rowcount == 0:
+    if _NEW_LEAF.run(conn, values).rowcount == 0:
         raise NotFound(
             "This conversation does not exist.",
             hint="It may have been deleted.",

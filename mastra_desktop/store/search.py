@@ -14,16 +14,21 @@ from sqlalchemy import Connection, text
 
 from mastra_desktop.domain.chat import SearchHit
 from mastra_desktop.store import words
+from mastra_desktop.store.prepared import Prepared
 
 _SNIPPET_CHARS = 120
 _LEAD_CHARS = 36  # shown before the first match
 _LOOK_CHARS = 20_000  # a match further into a message shows the message's beginning
 _MAX_TITLES = 10
 
-_ADD = text("INSERT INTO message_search (rowid, text) SELECT seq, :text FROM messages WHERE id = :id")
+_ADD = Prepared(
+    text("INSERT INTO message_search (rowid, text) SELECT seq, :text FROM messages WHERE id = :id")
+)
 _REMOVE = text("INSERT INTO message_search (message_search, rowid, text) VALUES ('delete', :seq, :text)")
-_ADD_TITLE = text("INSERT INTO title_search (rowid, title) VALUES (:seq, :text)")
-_REMOVE_TITLE = text("DELETE FROM title_search WHERE rowid = :seq")
+_ADD_TITLE = Prepared(
+    text("INSERT INTO title_search (rowid, title) SELECT seq, :text FROM conversations WHERE id = :id")
+)
+_REMOVE_TITLE = text("DELETE FROM title_search WHERE rowid = (SELECT seq FROM conversations WHERE id = :id)")
 # CROSS JOIN keeps the order: the index is walked, the rest looked up.
 _FIND = text(
     "SELECT c.id, c.title, m.id, substr(m.text, 1, :look), m.created_at FROM message_search AS s"
@@ -57,7 +62,7 @@ def search(conn: Connection, query: str, limit: int = 50) -> list[SearchHit]:
 def add_message(conn: Connection, id: str, message_text: str) -> None:
     """Makes a message findable. Call it once, in the transaction that stores or settles it."""
     if message_text and _has_full_text(conn):
-        conn.execute(_ADD, {"id": id, "text": words.index_text(message_text)})
+        _ADD.run(conn, {"id": id, "text": words.index_text(message_text)})
 
 
 def remove_messages(conn: Connection, rows: Iterable[tuple[int, str]]) -> None:
@@ -67,16 +72,16 @@ def remove_messages(conn: Connection, rows: Iterable[tuple[int, str]]) -> None:
         conn.execute(_REMOVE, gone)
 
 
-def put_title(conn: Connection, seq: int, title: str) -> None:
-    """Makes a conversation findable under `title` alone."""
+def add_title(conn: Connection, id: str, title: str) -> None:
+    """Makes a conversation findable under `title`. Take the title it had out before."""
     if _has_full_text(conn):
-        conn.execute(_REMOVE_TITLE, {"seq": seq})
-        conn.execute(_ADD_TITLE, {"seq": seq, "text": words.index_text(title)})
+        _ADD_TITLE.run(conn, {"id": id, "text": words.index_text(title)})
 
 
-def remove_title(conn: Connection, seq: int) -> None:
+def remove_title(conn: Connection, id: str) -> None:
+    """Call it while the conversation's row is still there."""
     if _has_full_text(conn):
-        conn.execute(_REMOVE_TITLE, {"seq": seq})
+        conn.execute(_REMOVE_TITLE, {"id": id})
 
 
 def snippet(finder: words.Finder, whole: str) -> tuple[str, tuple[tuple[int, int], ...]]:
