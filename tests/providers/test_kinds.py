@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -305,3 +307,12 @@ def test_the_stand_in_has_an_address_for_every_kind() -> None:
     """So that none of the tests above asks a real vendor."""
     with ScriptedProvider() as server:
         assert all(server.host in address(server, kind) for kind in SPOKEN)
+
+
+def test_the_tests_that_the_documentation_names_exist() -> None:
+    """Each cell of docs/providers.md is backed by a test that is there."""
+    root = Path(__file__).resolve().parents[2]
+    named = set(re.findall(r"`(test_[a-z_]+)`", (root / "docs" / "providers.md").read_text("utf-8")))
+    written = "".join(file.read_text("utf-8") for file in Path(__file__).parent.glob("test_*.py"))
+    assert len(named) > 20
+    assert not {name for name in named if f"def {name}(" not in written}
