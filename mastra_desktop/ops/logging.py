@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PACKAGE = "mastra_desktop"
 FILE_NAME = "mastra.log"
 _MOST_WAITING = 10_000  # records; a burst beyond that is counted, not kept
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 _operation: ContextVar[tuple[str, str]] = ContextVar("operation", default=("", ""))
 
@@ -194,15 +195,21 @@ class _FileWriter(RotatingFileHandler):
         self.lost = 0
 
     def format(self, record: logging.LogRecord) -> str:
+        """The base class asks twice: for the length, which may rotate the file, and for the line."""
+        line: str = record.__dict__.get("line") or self._line(record)
+        record.__dict__["line"] = line
+        return line
+
+    def _line(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {
             "time": time.replace("+00:00", "Z"),
-            **record.__dict__["facts"],
-            "event": record.getMessage(),
+            **self._clean(record.__dict__["facts"]),
+            "event": self._clean(record.getMessage()),
             "level": record.levelname.lower(),
             "logger": record.name,
         }
-        return json.dumps(self._clean(line), ensure_ascii=False)
+        return _to_json(line)
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -54,6 +54,8 @@ def redact(text: str) -> str:
 
     Known key forms are found anywhere; other values only after a word like "key" or "password".
     """
+    if text.isalnum() and text.islower():  # an id or a word: every form has a capital or a separator
+        return text
     text = _KEY_FORMS.sub(REMOVED, text)
     text = _BEARER.sub(rf"\1\2{REMOVED}", text)
     text = _URL_PASSWORD.sub(rf"\1:{REMOVED}@", text)
