@@ -98,6 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     ask.add_argument("--conversation", metavar="ID", help="go on with this conversation")
     ask.add_argument("--temperature", type=_temperature, metavar="T", help="0 to 2")
+    cached = ask.add_mutually_exclusive_group()
+    cached.add_argument(
+        "--no-cache", dest="cached", action="store_false", default=None, help="ask anew in any case"
+    )
+    cached.add_argument(
+        "--cache",
+        dest="cached",
+        action="store_true",
+        help="take a kept answer also where the temperature is not 0",
+    )
     ask.add_argument("--json", action="store_true", help="one event per line")
     ask.set_defaults(run=_ask)
 
@@ -154,7 +164,11 @@ def _ask(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> 
         state = MessageState.WRITING
         try:
             answer = core.chat.reply(
-                prompt, conversation_id=args.conversation, model_id=args.model, temperature=args.temperature
+                prompt,
+                conversation_id=args.conversation,
+                model_id=args.model,
+                temperature=args.temperature,
+                cached=args.cached,
             )
             async with aclosing(answer) as events:
                 async for event in events:

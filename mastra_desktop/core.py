@@ -15,11 +15,14 @@ from typing import Literal
 from mastra_desktop.domain.errors import DataHomeBusy, MastraError
 from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops.bus import Bus
+from mastra_desktop.ops.cache import Cache
+from mastra_desktop.ops.cache_redis import RedisLevel
 from mastra_desktop.ops.lock import HomeLock, read_owner
 from mastra_desktop.ops.logging import get_logger, setup_logging
 from mastra_desktop.ops.redaction import KnownSecrets
 from mastra_desktop.paths import Paths, prepare_home
 from mastra_desktop.providers.registry import Registry
+from mastra_desktop.services.answer_cache import AnswerCache
 from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.conversations import ConversationsService
 from mastra_desktop.services.health import HealthService
@@ -47,6 +50,7 @@ class Core:
     db: Database
     secrets: Secrets
     registry: Registry
+    cache: Cache
     chat: ChatService
     conversations: ConversationsService
     providers: ProvidersService
@@ -89,6 +93,8 @@ async def open_core(
         providers = ProvidersService(paths, environ, loaded, secrets, registry, bus, known)
         stack.push_async_callback(providers.aclose)
         await providers.start()
+        cache = _build_cache(loaded.config.cache)
+        stack.push_async_callback(cache.aclose)
         conversations = ConversationsService(db, bus)
         if owning:
             await conversations.purge_trash()
@@ -99,7 +105,8 @@ async def open_core(
             db=db,
             secrets=secrets,
             registry=registry,
-            chat=ChatService(db, registry, bus, known),
+            cache=cache,
+            chat=ChatService(db, registry, bus, known, AnswerCache(cache, providers.identity)),
             conversations=conversations,
             providers=providers,
             keys=KeyService(secrets, providers, bus),
@@ -107,6 +114,11 @@ async def open_core(
             interrupted=len(interrupted),
         )
         log.info("stop", purpose=purpose)
+
+
+def _build_cache(settings: configuration.CacheConfig) -> Cache:
+    second = RedisLevel(settings.redis_url) if settings.redis_url else None
+    return Cache(max_entries=settings.max_entries, ttl_s=settings.ttl_s, second=second)
 
 
 async def _take_home(paths: Paths, purpose: str, access: Access) -> HomeLock | None:

@@ -18,6 +18,7 @@ MOST_LINES = 500
 LATE = {
     "alembic",
     "chromadb",
+    "cryptography",
     "filelock",
     "httpx",
     "keyring",
@@ -26,6 +27,7 @@ LATE = {
     "platformdirs",
     "psutil",
     "pygments",
+    "redis",
     "structlog",
     "tomlkit",
     "xllamacpp",

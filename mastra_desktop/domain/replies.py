@@ -79,13 +79,15 @@ class AnswerEnd:
     """The provider's end marker. `reason`: stop, length, tool_calls or content_filter.
 
     `carry` is what the vendor wants back unchanged with the tools' results (signed thoughts and the
-    like): it goes into `PromptMessage.carry` of this answer, and nobody else reads it.
+    like): it goes into `PromptMessage.carry` of this answer, and nobody else reads it. `cached`: nobody
+    was asked, and `usage` is that of the first time.
     """
 
     reason: str
     usage: Usage = field(default_factory=Usage)
     model_name: str = ""
     carry: str = field(default="", repr=False)
+    cached: bool = False
 
 
 ProviderEvent = TextDelta | ReasoningDelta | ToolCall | ModelLoading | RetryScheduled | Waiting | AnswerEnd

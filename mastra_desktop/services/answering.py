@@ -24,13 +24,16 @@ _CONTENT = (TextDelta, ReasoningDelta, ToolCall)
 
 
 async def answer(
-    registry: Registry, model_id: str, prompt_for: Callable[[Provider, str], Prompt]
+    registry: Registry,
+    model_id: str,
+    prompt_for: Callable[[Provider, str], Prompt],
+    stream: Callable[[Provider, Prompt], AsyncGenerator[ProviderEvent]],
 ) -> AsyncGenerator[ProviderEvent | FallbackTaken]:
     """What the model streams, or the first of its fallbacks that does not fail before its first piece.
 
     `prompt_for` makes the prompt for a provider and the model's name there: they differ in how much they
-    can read. A `FallbackTaken` comes before each change. Raises NotFound for an unknown model, else the
-    last error; the reasons before it are in the events.
+    can read. `stream` asks one, or the cache. A `FallbackTaken` comes before each change. Raises NotFound
+    for an unknown model, else the last error; the reasons before it are in the events.
     """
     provider, name = registry.resolve(model_id)
     others = iter(registry.fallbacks(model_id))
@@ -38,7 +41,7 @@ async def answer(
     while True:
         began = False
         try:
-            async with aclosing(provider.stream(prompt_for(provider, name))) as events:
+            async with aclosing(stream(provider, prompt_for(provider, name))) as events:
                 async for event in events:
                     began = began or isinstance(event, _CONTENT)
                     yield event

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.chat import Message, MessageState, Role
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from mastra_desktop.ops.redaction import KnownSecrets
     from mastra_desktop.providers.base import Provider
     from mastra_desktop.providers.registry import Registry
+    from mastra_desktop.services.answer_cache import AnswerCache
     from mastra_desktop.store.database import Database
 
 HISTORY_MESSAGES = 400
@@ -65,6 +67,7 @@ class ChatService:
         registry: Registry,
         bus: Bus,
         known: KnownSecrets,
+        answers: AnswerCache,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -72,6 +75,7 @@ class ChatService:
         self._registry = registry
         self._bus = bus
         self._known = known
+        self._answers = answers
         self._clock = clock
         self._answering: dict[str, Reply] = {}  # by conversation
 
@@ -83,12 +87,14 @@ class ChatService:
         model_id: str = "",
         temperature: float | None = None,
         parent_id: str | None = None,
+        cached: bool | None = None,
     ) -> AsyncGenerator[ReplyEvent]:
         """Answers `text` at the end of the conversation (a new one when it is None).
 
-        `parent_id` puts it after that message instead. Raises BadRequest for an empty prompt or while
-        the conversation is being answered, NotFound, StorageError; trouble with the provider comes as
-        a `ReplyFailed` event.
+        `parent_id` puts it after that message instead. `cached`: whether the cache may answer; None where
+        the answer would be the same, True also where it is sampled. Raises BadRequest for an empty prompt
+        or while the conversation is being answered, NotFound, StorageError; trouble with the provider
+        comes as a `ReplyFailed` event.
         """
 
         def begin(conn: Connection) -> tuple[Message, Message]:
@@ -102,7 +108,7 @@ class ChatService:
             return self._begin_turn(conn, conversation.id, parent_id or conversation.leaf_id, text, model)
 
         _must_say_something(text)
-        return self._run(begin, temperature=temperature)
+        return self._run(begin, temperature=temperature, cached=cached)
 
     def edit(self, message_id: str, text: str, *, model_id: str = "") -> AsyncGenerator[ReplyEvent]:
         """Asks an earlier prompt anew with other words: a sibling of that message, and its answer."""
@@ -131,7 +137,7 @@ class ChatService:
             )
             return None, answer
 
-        return self._run(begin)
+        return self._run(begin, cached=False)
 
     def continue_reply(self, message_id: str) -> AsyncGenerator[ReplyEvent]:
         """Goes on with a stopped or interrupted answer; the new text is appended to the same message."""
@@ -145,7 +151,12 @@ class ChatService:
         return self._run(begin, continuing=True)
 
     async def _run(
-        self, begin: Begin, *, temperature: float | None = None, continuing: bool = False
+        self,
+        begin: Begin,
+        *,
+        temperature: float | None = None,
+        continuing: bool = False,
+        cached: bool | None = None,
     ) -> AsyncGenerator[ReplyEvent]:
         """The one way every reply goes: begin, answer, settle."""
         reply = Reply(self._db, self._clock)
@@ -153,7 +164,7 @@ class ChatService:
             started, history = await self._begin(reply, begin)
             yield started
             try:
-                async with aclosing(self._ask(reply, history, temperature, continuing)) as events:
+                async with aclosing(self._ask(reply, history, temperature, continuing, cached)) as events:
                     async for event in events:
                         if isinstance(event, AnswerEnd):
                             reply.end(event)
@@ -232,7 +243,12 @@ class ChatService:
         )
 
     def _ask(
-        self, reply: Reply, history: list[Message], temperature: float | None, continuing: bool
+        self,
+        reply: Reply,
+        history: list[Message],
+        temperature: float | None,
+        continuing: bool,
+        cached: bool | None,
     ) -> AsyncGenerator[ProviderEvent | FallbackTaken]:
         goes_on = continuing and bool(reply.message.text)
 
@@ -245,7 +261,8 @@ class ChatService:
                 continue_last=goes_on,
             )
 
-        return answering.answer(self._registry, reply.message.model_id, prompt_for)
+        stream = partial(self._answers.stream, wanted=cached)
+        return answering.answer(self._registry, reply.message.model_id, prompt_for, stream)
 
     def _forget(self, reply: Reply) -> None:
         if not reply.begun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -197,6 +198,18 @@ class ProvidersService:
         self._local.set_model_file(path)
         await self._reload()
         return await self.local_model()
+
+    async def identity(self, provider_id: str) -> str:
+        """What decides, besides its id, how a provider answers: its kind and address, or the model's file.
+
+        Raises LocalModelError when there is no such file.
+        """
+        if provider_id == LOCAL_PROVIDER_ID:
+            found = await self._local.find()
+            changed = await asyncio.to_thread(found.path.stat)
+            return f"{found.path} {found.size_bytes} {changed.st_mtime_ns} {found.context_tokens}"
+        settings = next((p for p in self.config.providers if p.id == provider_id), None)
+        return f"{settings.kind} {settings.base_url or BASE_URLS[settings.kind]}" if settings else ""
 
     def key_store(self) -> str:
         """Where keys are kept, in words: the keyring's name, or that it is this run's memory only."""

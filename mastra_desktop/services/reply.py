@@ -36,6 +36,7 @@ class Reply:
         self._reasoning: list[str] = []
         self._reason = ""
         self._usage = Usage()
+        self._cached = False
         self._error: ErrorInfo | None = None
         self._answered_by = ""  # a model id, when a fallback answers
         self._started = time.perf_counter()
@@ -74,6 +75,7 @@ class Reply:
 
     def end(self, event: AnswerEnd) -> None:
         self.state, self._reason, self._usage = MessageState.DONE, event.reason, event.usage
+        self._cached = event.cached
 
     def check_ended(self) -> None:
         """Raises StreamCut when the provider stopped without its end marker and without an error."""
@@ -121,7 +123,7 @@ class Reply:
             self.state,
             self._usage,
             self._answered_by or self.message.model_id,
-            False,
+            self._cached,
             self._first_token_ms,
             self._total_ms,
         )
