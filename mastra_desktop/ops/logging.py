@@ -16,6 +16,7 @@ import logging
 import os
 import queue
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 PACKAGE = "mastra_desktop"
 FILE_NAME = "mastra.log"
 _MOST_WAITING = 10_000  # records; a burst beyond that is counted, not kept
+_GATHER_S = 0.1  # from the first waiting record to the file
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 _operation: ContextVar[tuple[str, str]] = ContextVar("operation", default=("", ""))
@@ -171,11 +173,23 @@ class _Completer(QueueHandler):
 
 
 class _Listener(QueueListener):
+    """Writes in the pauses of the work: woken for each record, it would take turns with whoever made it."""
+
     def __init__(self, waiting: queue.Queue[Any], writer: logging.Handler) -> None:
         super().__init__(waiting, writer)
         self._waiting = waiting
+        self._ending = threading.Event()
+
+    def dequeue(self, block: bool) -> Any:
+        try:
+            return self._waiting.get_nowait()
+        except queue.Empty:
+            record = self._waiting.get(block)
+            self._ending.wait(_GATHER_S)
+            return record
 
     def enqueue_sentinel(self) -> None:
+        self._ending.set()
         self._waiting.put(None)  # waits for room, where the base class would fail on a full queue
 
 
