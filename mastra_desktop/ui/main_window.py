@@ -58,6 +58,7 @@ class MainWindow(QMainWindow):
         self._make_engine = make_engine
         self._on_closed = on_closed
         self._closing = self._closed = False
+        self._first_run: QWidget | None = None
         self._engine = make_engine()
         self.tasks = Tasks(loop, self._report)
         self.actions_registry = Actions(self)
@@ -161,10 +162,12 @@ class MainWindow(QMainWindow):
 
         page = FirstRunPage(self._theme, self._icons, self._paths, self, self.tasks)
         page.finished.connect(lambda model_id: self._first_run_finished(page, model_id))
+        self._first_run = page
         self._root.addWidget(page)
         self._root.setCurrentWidget(page)
 
     def _first_run_finished(self, page: QWidget, model_id: str) -> None:
+        self._first_run = None
         self._back_to_panes(page)
         if model_id:
             self.chat.choose_model(model_id)
@@ -217,8 +220,8 @@ class MainWindow(QMainWindow):
 
     def _start_again(self, page: QWidget) -> None:
         self._back_to_panes(page)
-        if not self._paths.database.exists():
-            self._show_first_run()
+        if self._first_run is not None:
+            self._root.setCurrentWidget(self._first_run)
         self._engine = self._make_engine()
         self.start()
 
