@@ -10,7 +10,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 import qasync
 from PySide6.QtCore import QSettings, QSocketNotifier, Qt, QTimer
@@ -18,7 +19,6 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from mastra_desktop import __version__
-from mastra_desktop.core import open_core
 from mastra_desktop.engine import Engine
 from mastra_desktop.paths import Paths, find_paths
 from mastra_desktop.ui.garbage import GarbageTimer
@@ -26,6 +26,9 @@ from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.main_window import MainWindow
 from mastra_desktop.ui.single_instance import FirstInstance, show_first_instance
 from mastra_desktop.ui.theme import ThemeController
+
+if TYPE_CHECKING:
+    from mastra_desktop.core import Core
 
 SWITCH_INTERVAL_S = 0.002  # the engine's Python lets the window's thread in after at most this
 
@@ -75,8 +78,13 @@ async def _show(application: QApplication, paths: Paths, address: str) -> None:
 
     closed = asyncio.get_running_loop().create_future()
 
+    def build_core() -> AbstractAsyncContextManager[Core]:
+        from mastra_desktop.core import open_core  # on the engine's thread, once the window can be seen
+
+        return open_core(paths, os.environ, purpose="window")
+
     def make_engine() -> Engine:
-        return Engine(lambda: open_core(paths, os.environ, purpose="window"))
+        return Engine(build_core)
 
     def end() -> None:
         if not closed.done():

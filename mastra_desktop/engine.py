@@ -12,13 +12,14 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mastra_desktop.core import Core
 from mastra_desktop.domain.errors import ReplyCancelled
 from mastra_desktop.domain.events import BusEvent
 from mastra_desktop.ops.logging import operation
-from mastra_desktop.providers import http
+
+if TYPE_CHECKING:
+    from mastra_desktop.core import Core
 
 BATCH_INTERVAL_S = 0.016
 STOP_TIMEOUT_S = 5.0
@@ -135,6 +136,8 @@ class Engine:
             self._quit.set()
         async with self._build() as core:
             self._core.set_result(core)
+            from mastra_desktop.providers import http
+
             await asyncio.to_thread(http.preload)  # so that the first Send need not wait for it
             await self._quit.wait()
             for task in self._asked:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from mastra_desktop.core import Core
 from mastra_desktop.domain.events import BusEvent
+
+if TYPE_CHECKING:
+    from mastra_desktop.core import Core
 
 T = TypeVar("T")
 

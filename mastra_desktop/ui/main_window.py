@@ -11,7 +11,6 @@ from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from mastra_desktop.core import Core
 from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, describe
 from mastra_desktop.domain.events import BusEvent, ConversationChanged, LocalModelChanged, ProvidersChanged
 from mastra_desktop.ops.logging import get_logger
@@ -29,6 +28,7 @@ from mastra_desktop.ui.widgets.status_bar import StatusBar
 from mastra_desktop.ui.widgets.toast import ToastArea
 
 if TYPE_CHECKING:
+    from mastra_desktop.core import Core
     from mastra_desktop.ui.panes.settings_pane import SettingsPane
 
 REFRESH_DELAY_MS = 60

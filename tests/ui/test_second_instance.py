@@ -71,3 +71,13 @@ def test_a_signal_ends_the_window_in_order(first: subprocess.Popen[str]) -> None
     first.wait(10)
     assert time.monotonic() - before < 5
     assert first.returncode == 0
+
+
+def test_the_window_is_painted_before_anything_heavy_is_imported() -> None:
+    """The database, the configuration's checks, HTTP and highlighting come after the first paint."""
+    heavy = ("sqlalchemy", "alembic", "pydantic", "tomlkit", "aiohttp", "httpx", "keyring", "pygments")
+    code = f"import sys, mastra_desktop.app; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run(
+        (sys.executable, "-c", code), capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from mastra_desktop.domain.chat import Message, Role
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
-from mastra_desktop.services.conversations import Branch
 from mastra_desktop.services.history import estimate_tokens
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.errors import details_of
@@ -24,6 +26,9 @@ from mastra_desktop.ui.widgets.composer import Composer
 from mastra_desktop.ui.widgets.kbd import Kbd
 from mastra_desktop.ui.widgets.transcript import Transcript
 from mastra_desktop.ui.widgets.transcript_view import TurnView
+
+if TYPE_CHECKING:
+    from mastra_desktop.services.conversations import Branch
 
 DRAFT_DELAY_MS = 500
 NEW_CHAT = ""  # the id of the conversation that does not exist yet
@@ -136,7 +141,7 @@ class ChatView(QWidget):
             branch = await self._bridge.call(lambda core: core.conversations.select(message_id))
             while branch.has_older and all(m.id != message_id for m in branch.messages):
                 older = await self._older(conversation_id, branch.messages[0].depth)
-                branch = Branch(branch.conversation, (*older, *branch.messages))
+                branch = replace(branch, messages=(*older, *branch.messages))
             self._show_branch(branch)
             self.transcript.scroll_to_turn(message_id, words)
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import TYPE_CHECKING, TypeAlias
 
 from PySide6.QtCore import QObject, Signal
 
-from mastra_desktop.core import Core
 from mastra_desktop.domain.chat import MessageState
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.replies import ReplyEvent, ReplyStarted
@@ -16,7 +16,10 @@ from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.panes.turns import RunningTurn
 from mastra_desktop.ui.tasks import Tasks
 
-Ask = Callable[[Core], AsyncGenerator[ReplyEvent]]
+if TYPE_CHECKING:
+    from mastra_desktop.core import Core
+
+Ask: TypeAlias = "Callable[[Core], AsyncGenerator[ReplyEvent]]"
 
 
 class Runs(QObject):
