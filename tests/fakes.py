@@ -119,13 +119,19 @@ class ScriptedProvider:
         self._thread.join(10)
 
     def wait_until(self, condition: str, timeout_s: float = 2.0) -> bool:
-        """Waits until every chat is "disconnected" or "finished", or every connection "closed"."""
+        """Waits until a chat is "asked", all are "disconnected" or "finished", or every connection "closed"."""
         until = time.monotonic() + timeout_s
         pause = threading.Event()
         while time.monotonic() < until:
             if condition == "closed" and not self.open_connections:
                 return True
-            if condition != "closed" and self.chats and all(getattr(chat, condition) for chat in self.chats):
+            if condition == "asked" and self.chats:
+                return True
+            if (
+                condition not in ("closed", "asked")
+                and self.chats
+                and all(getattr(chat, condition) for chat in self.chats)
+            ):
                 return True
             pause.wait(0.005)
         return False

@@ -210,8 +210,7 @@ def test_stop_ends_the_connection_at_once(model: str, leave: str) -> None:
 
         async with asyncio.TaskGroup() as group:
             task = group.create_task(consume())
-            while not server.chats:  # a busy machine takes its time
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(server.wait_until, "asked", 10)  # a busy machine takes its time
             await asyncio.sleep(0.1)
             began = time.perf_counter()
             task.cancel()
