@@ -136,6 +136,8 @@ class MainWindow(QMainWindow):
             self.resize(size.px("layout.windowDefault.0"), size.px("layout.windowDefault.1"))
         if not self._paths.database.exists():
             self._show_first_run()
+        else:
+            self.chat.setFocus()  # what is typed before the chats are loaded is kept
 
     # -- pages --------------------------------------------------------------------------------------
 

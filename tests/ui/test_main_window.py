@@ -316,3 +316,19 @@ def test_a_window_does_not_hold_on_to_sockets(desk: Desk) -> None:
         c for c in psutil.Process().net_connections("tcp") if c.raddr and c.raddr.port == desk.server.port
     ]
     assert [c for c in mine if c.status == psutil.CONN_ESTABLISHED] == []
+
+
+def test_what_is_typed_before_the_chats_are_loaded_is_kept(desk: Desk) -> None:
+    """The box has the keyboard from the first paint, and Enter sends as soon as the core is there."""
+    desk.open("fast")
+    desk.ask("Alpha")
+    desk.close()
+    window = desk.open(started=False)
+    assert desk.editor.hasFocus()
+    desk.write("early bird")
+    desk.wait(lambda: not window.tasks.running("start"))
+    assert desk.editor.toPlainText() == "early bird"
+    desk.key(Qt.Key.Key_Return)
+    desk.wait(lambda: len(desk.turns) == 2)
+    desk.settle()
+    assert desk.turns[0].text == "early bird"
