@@ -28,7 +28,6 @@ LATE = {
     "psutil",
     "pygments",
     "redis",
-    "structlog",
     "tomlkit",
     "xllamacpp",
 }
