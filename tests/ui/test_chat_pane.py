@@ -126,12 +126,12 @@ def test_stop_works_before_the_first_word(desk: Desk) -> None:
 
 def test_continue_goes_on_in_the_same_turn(desk: Desk) -> None:
     """Continue appends to the stopped text and leaves one answer, now whole."""
-    desk.open("slow")
+    desk.add_server("long-80")
+    desk.open("long-80")
     desk.send("Go")
     desk.wait_text(5)
     desk.key(Qt.Key.Key_Escape)
     stopped = desk.settle()
-    desk.use("fast")
     desk.press(stopped, "Continue")
     desk.wait(lambda: desk.last.streaming)
     answer = desk.settle()
