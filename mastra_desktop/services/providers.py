@@ -18,7 +18,6 @@ from mastra_desktop.providers.http import HttpPool, HttpSettings, Traffic
 from mastra_desktop.providers.kinds import BASE_URLS, KEY_VARIABLES, build_provider
 from mastra_desktop.providers.local import LocalProvider
 from mastra_desktop.providers.model_files import check_file, read_manifest
-from mastra_desktop.providers.openai_chat import OpenAIChatProvider
 
 if TYPE_CHECKING:
     from mastra_desktop.ops.bus import Bus
@@ -29,18 +28,25 @@ if TYPE_CHECKING:
     from mastra_desktop.providers.registry import Registry
     from mastra_desktop.store.secrets import Secrets
 
+OWN_SERVER = "openai-compatible"
 Key = Callable[[], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """A configured provider. `key_kept_in` is empty when it has no key."""
+    """A configured provider. `key_kept_in` is empty when it has no key, a limit of 0 is none.
+
+    `base_url` is empty when it is the kind's own.
+    """
 
     id: str
     kind: str
     base_url: str
     models: tuple[str, ...]
     key_kept_in: str
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    fallbacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +127,33 @@ class ProvidersService:
             key = await self._secrets.find(provider.id, KEY_VARIABLES.get(provider.kind, ()))
             kept_in = key.kept_in if key else ""
             found.append(
-                ServerInfo(provider.id, provider.kind, provider.base_url, tuple(provider.models), kept_in)
+                ServerInfo(
+                    provider.id,
+                    provider.kind,
+                    provider.base_url,
+                    tuple(provider.models),
+                    kept_in,
+                    provider.requests_per_minute,
+                    provider.tokens_per_minute,
+                    tuple(provider.fallbacks),
+                )
             )
         return found
 
-    async def test(self, base_url: str, key: str = "", model_names: tuple[str, ...] = ()) -> ProviderTest:
-        """Tries a server before it is added. Raises ConfigError for an address that is none."""
+    async def test(
+        self,
+        base_url: str,
+        key: str = "",
+        model_names: tuple[str, ...] = (),
+        *,
+        kind: str = OWN_SERVER,
+    ) -> ProviderTest:
+        """Tries a provider before it is added; "" is the kind's own address.
 
-        provider = OpenAIChatProvider(
-            "test", base_url, http=self._pool, key=self._given(key), models=model_names
+        Raises ConfigError for an address that is none.
+        """
+        provider = build_provider(
+            kind, "test", base_url, http=self._pool, key=self._given(key), models=model_names
         )
         return await self._test(provider)
 
@@ -154,20 +178,56 @@ class ProvidersService:
         return tuple(KEY_VARIABLES)
 
     async def add_server(
-        self, provider_id: str, base_url: str, *, key: str = "", model_names: tuple[str, ...] = ()
+        self,
+        provider_id: str,
+        base_url: str,
+        *,
+        key: str = "",
+        model_names: tuple[str, ...] = (),
+        kind: str = OWN_SERVER,
     ) -> None:
-        """Writes an OpenAI-compatible server into config.toml and its key into the keyring.
+        """Writes a provider into config.toml and its key into the keyring; "" is the kind's own address.
 
         Raises ConfigError when the result would be refused; the file is then left as it was.
         """
         if any(p.id == provider_id for p in self.config.providers) or provider_id == LOCAL_PROVIDER_ID:
             raise BadRequest(f"A provider named {provider_id} exists already.", hint="Choose another name.")
-        entry: dict[str, object] = {"id": provider_id, "kind": "openai-compatible", "base_url": base_url}
+        entry: dict[str, object] = {"id": provider_id, "kind": kind}
+        if base_url:
+            entry["base_url"] = base_url
         if model_names:
             entry["models"] = list(model_names)
         config_file.put_provider(self._paths.config, entry)
         if key:
             await self._secrets.set(provider_id, key)
+        await self._reload()
+
+    async def change_server(
+        self,
+        provider_id: str,
+        *,
+        base_url: str | None = None,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        fallbacks: tuple[str, ...] | None = None,
+    ) -> None:
+        """Writes what is given into config.toml, the rest stays. Answers that run go on as they began.
+
+        Raises NotFound, and ConfigError when the result would be refused; the file is then as it was.
+        """
+        if all(p.id != provider_id for p in self.config.providers):
+            raise NotFound(f"There is no provider named {provider_id}.")
+        changes: dict[str, object] = {
+            "base_url": base_url,
+            "requests_per_minute": requests_per_minute,
+            "tokens_per_minute": tokens_per_minute,
+            "fallbacks": list(fallbacks) if fallbacks is not None else None,
+        }
+        given = {name: value for name, value in changes.items() if value is not None}
+        if base_url:
+            kind = next(p.kind for p in self.config.providers if p.id == provider_id)
+            build_provider(kind, provider_id, base_url, http=self._pool)  # raises for no address
+        config_file.put_provider(self._paths.config, {"id": provider_id, **given})
         await self._reload()
 
     async def remove_server(self, provider_id: str) -> None:

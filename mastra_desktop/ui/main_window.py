@@ -12,7 +12,13 @@ from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, describe
-from mastra_desktop.domain.events import BusEvent, ConversationChanged, LocalModelChanged, ProvidersChanged
+from mastra_desktop.domain.events import (
+    BusEvent,
+    ConversationChanged,
+    LocalModelChanged,
+    ProviderHealthChanged,
+    ProvidersChanged,
+)
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.paths import Paths
 from mastra_desktop.ui.actions import Actions
@@ -243,6 +249,8 @@ class MainWindow(QMainWindow):
                     self._refresh_timer.start()
                 case LocalModelChanged():
                     self.model_status.show_local_model(event)
+                case ProviderHealthChanged():
+                    self.model_status.show_health(event)
                 case ProvidersChanged():
                     self.chat.refresh_models()
                     if self.settings_pane is not None:

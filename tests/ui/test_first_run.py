@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QScrollArea,
 from pytestqt.qtbot import QtBot
 
 from mastra_desktop.paths import Paths
+from mastra_desktop.providers import kinds as provider_kinds
+from mastra_desktop.services.providers import OWN_SERVER
 from mastra_desktop.ui.panes.first_run import FirstRunPage
 from mastra_desktop.ui.panes.model_file import memory_words, size_words
 from mastra_desktop.ui.panes.parts import IconText
@@ -46,11 +49,16 @@ def model_file(folder: Path) -> Path:
     return file
 
 
-def page(live: Live, qtbot: QtBot, width: int = 1440, height: int = 900) -> tuple[FirstRunPage, list[str]]:
+def page(
+    live: Live, qtbot: QtBot, width: int = 1440, height: int = 900, kind: str = OWN_SERVER
+) -> tuple[FirstRunPage, list[str]]:
+    """The page with this kind of provider chosen."""
     made = FirstRunPage(live.theme, live.icons, live.paths, live.engine, live.tasks)
     finished: list[str] = []
     made.finished.connect(finished.append)
     live.show(made, qtbot, width, height)
+    made.kinds.choose(kind)
+    live.settle()
     return made, finished
 
 
@@ -145,6 +153,85 @@ def test_adds_a_server(live: Live, qtbot: QtBot, server: ScriptedProvider) -> No
     (saved,) = live.run(live.engine.call(lambda core: core.providers.servers()))
     assert (saved.id, saved.base_url, saved.key_kept_in) == ("mine", server.base_url, "memory for this run")
     assert "sk-good" not in live.paths.config.read_text()
+
+
+@pytest.fixture
+def vendors(monkeypatch: pytest.MonkeyPatch, server: ScriptedProvider) -> dict[str, str]:
+    """Titles by kind; the stand-in has taken the vendors' places in the table of kinds."""
+    for kind, version in (("openai", "v1"), ("anthropic", "v1"), ("google", "v1beta")):
+        address = f"http://{server.host}/{version}"
+        row = replace(provider_kinds.KINDS[kind], base_url=address)
+        monkeypatch.setitem(provider_kinds.KINDS, kind, row)
+        monkeypatch.setitem(provider_kinds.BASE_URLS, kind, address)
+    return {"openai": "OpenAI", "anthropic": "Anthropic", "google": "Google"}
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic", "google"])
+def test_adds_a_vendors_key(
+    live: Live, qtbot: QtBot, server: ScriptedProvider, vendors: dict[str, str], kind: str
+) -> None:
+    """A vendor is asked for the key only: Test tells of key, models, streaming and time, Save keeps the key
+    where it says, writes the vendor without an address, and starts with the model that was chosen."""
+    made, finished = page(live, qtbot, kind=kind)
+    loaded(live, made)
+    form = made.form
+    assert not form.address.isVisible()
+    assert not form.name.isVisible()
+    assert form.save_button.text() == "Save key and continue"
+    assert form.key.accessibleDescription().startswith("No system keyring was found: a key is kept until")
+    fill(form.key, "sk-good")
+    QTest.keyClick(form.key, Qt.Key.Key_Return)
+    live.until(form.save_button.isEnabled)
+    told = form.result.text()
+    assert told == f"Connected to {vendors[kind]}. Key accepted, 2 models found, Streaming works"
+    assert form.result._time.text().startswith("answered in ")
+    form.models.setCurrentText("slow")
+    form.save_button.click()
+    live.until(lambda: bool(finished))
+    assert finished == [f"{kind}/slow"]
+    (saved,) = live.run(live.engine.call(lambda core: core.providers.servers()))
+    assert (saved.id, saved.kind, saved.base_url) == (kind, kind, "")
+    assert saved.key_kept_in == "memory for this run"
+    assert "sk-good" not in live.paths.config.read_text()
+
+
+def test_a_key_stays_with_its_vendor(live: Live, qtbot: QtBot, vendors: dict[str, str]) -> None:
+    """The arrow keys move between the tiles. What was typed for one vendor is not in another's field, and is
+    there again on the way back."""
+    made, _ = page(live, qtbot, kind="openai")
+    loaded(live, made)
+    fill(made.form.key, "sk-openai")
+    made.kinds.tiles["openai"].setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(made.kinds.tiles["openai"], Qt.Key.Key_Right)
+    assert made.kinds.tiles["anthropic"].isChecked()
+    assert made.kinds.tiles["anthropic"].hasFocus()
+    assert made.form.key.text() == ""
+    assert made.form.key.isVisible()
+    QTest.keyClick(made.kinds.tiles["anthropic"], Qt.Key.Key_Left)
+    assert made.form.key.text() == "sk-openai"
+
+
+def test_a_vendor_needs_a_key(
+    live: Live, qtbot: QtBot, server: ScriptedProvider, vendors: dict[str, str]
+) -> None:
+    """Without a key, or with spaces in it, nothing is asked: the field says why and has the focus. A refused
+    key is told with its remedy, and cannot be saved."""
+    made, _ = page(live, qtbot, kind="anthropic")
+    loaded(live, made)
+    form = made.form
+    for typed, told in (("", "The key is empty."), ("two words", "A key has no spaces")):
+        fill(form.key, typed)
+        form.test_button.click()
+        assert form.key.property("invalid")
+        assert form.key.accessibleDescription().startswith(told)
+        assert form.key.hasFocus()
+    assert not server.requests
+    fill(form.key, "sk-wrong")
+    assert not form.key.property("invalid")
+    form.test_button.click()
+    live.until(form.result.isVisible)
+    assert form.result.accessibleName() == "The key was refused"
+    assert not form.save_button.isEnabled()
 
 
 def test_a_failed_test_keeps_what_was_typed(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
@@ -264,6 +351,7 @@ def test_tab_follows_the_reading_order(live: Live, qtbot: QtBot, server: Scripte
     assert seen == [
         "skipButton",
         "startNowButton",
+        f"kind-{OWN_SERVER}",
         "serverAddress",
         "serverName",
         "serverKey",

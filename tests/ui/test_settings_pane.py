@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from mastra_desktop.domain.replies import TextDelta
 from mastra_desktop.paths import Paths
+from mastra_desktop.providers import kinds as provider_kinds
+from mastra_desktop.services.providers import ServerInfo
 from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
 from mastra_desktop.ui.panes.settings_pane import SettingsPane
+from mastra_desktop.ui.panes.settings_server import ServerPage
 from mastra_desktop.ui.row_roles import RowRole
+from mastra_desktop.ui.widgets.buttons import IconButton
 from tests.fakes import ScriptedProvider
 from tests.ui.live import Live, live_core
 from tests.ui.test_first_run import fill, model_file, pick
@@ -56,6 +62,10 @@ def add(live: Live, server: ScriptedProvider, name: str = "team") -> None:
     live.run(live.engine.call(lambda core: core.providers.add_server(name, server.base_url, key="sk-1")))
 
 
+def pick_kind(made: SettingsPane, kind: str) -> None:
+    made.providers.kinds.setCurrentIndex(made.providers.kinds.findData(kind))
+
+
 def rows(made: SettingsPane) -> list[str]:
     return [made._model.item(row).text() for row in range(made._model.rowCount())]
 
@@ -76,7 +86,7 @@ def test_a_server_shows_how_it_is(live: Live, qtbot: QtBot, server: ScriptedProv
     page = made.providers.server
     assert made.providers.details.currentWidget() is page
     assert page._models.text() == "normal\nslow"
-    assert page._key.text() == "Kept in: memory for this run"
+    assert page.key.words.text() == "Kept in: memory for this run"  # too short a key to show its end
     page.test_button.click()
     live.until(page.result.isVisible)
     assert page.result.text().startswith(f"Connected to {server.host}")
@@ -95,13 +105,14 @@ def test_a_server_that_is_down_says_so(live: Live, qtbot: QtBot, server: Scripte
 
 
 def test_adds_a_server_by_the_form(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
-    """Add opens the form with the keys in it; a saved server appears, is shown, and a notice says so."""
+    """Add opens the form at the choice of kind; a saved server appears, is shown, and a notice says so."""
     made = pane(live, qtbot)
     notices: list[str] = []
     made.notice.connect(lambda title, _text, _tone: notices.append(title))
     made.providers.add_button.click()
+    assert made.providers.kinds.hasFocus()
+    pick_kind(made, "openai-compatible")
     form = made.providers.form
-    assert form.address.hasFocus()
     fill(form.address, server.base_url)
     refreshed(live, made)
     assert form.address.text() == server.base_url  # a refresh takes nothing away
@@ -230,3 +241,229 @@ def test_nothing_is_cut_off(
     for button in buttons:
         assert button.mapTo(made, QPoint(0, 0)).x() >= 0
         assert button.mapTo(made, QPoint(button.width(), 0)).x() <= width
+
+
+def servers(live: Live) -> dict[str, ServerInfo]:
+    found = live.run(live.engine.call(lambda core: core.providers.servers()))
+    return {server.id: server for server in found}
+
+
+def saved_as(live: Live, setting: str, value: object) -> None:
+    """Until the configuration of `team` has this. Not by `until`, whose condition cannot ask the core."""
+    for _ in range(300):
+        if getattr(servers(live)["team"], setting) == value:
+            return
+        live.settle()
+    raise AssertionError(f"{setting} did not become {value}")
+
+
+def opened(live: Live, qtbot: QtBot, server: ScriptedProvider) -> tuple[SettingsPane, ServerPage]:
+    """Settings with the details of the provider `team`, whose key is `sk-1`."""
+    add(live, server)
+    made = pane(live, qtbot)
+    made.providers.choose("team")
+    quiet(live)
+    return made, made.providers.server
+
+
+def test_adds_a_vendor(
+    live: Live, qtbot: QtBot, server: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every kind of the table can be picked. A vendor's form has its name filled in and its usual address as
+    the placeholder; saved without an address, it keeps the usual one."""
+    row = replace(provider_kinds.KINDS["mistral"], base_url=server.base_url)
+    monkeypatch.setitem(provider_kinds.KINDS, "mistral", row)
+    monkeypatch.setitem(provider_kinds.BASE_URLS, "mistral", server.base_url)
+    made = pane(live, qtbot)
+    made.providers.add_button.click()
+    kinds = made.providers.kinds
+    assert [kinds.itemData(i) for i in range(kinds.count())] == list(provider_kinds.KINDS)
+    pick_kind(made, "mistral")
+    form = made.providers.form
+    assert (form.name.text(), form.address.placeholderText()) == ("mistral", server.base_url)
+    fill(form.key, "0123456789abcdefWXYZ")
+    form.test_button.click()
+    live.until(form.save_button.isEnabled)
+    assert form.result.accessibleName() == "Connected to Mistral"
+    form.save_button.click()
+    live.until(lambda: "mistral" in made.providers.provider_rows)
+    quiet(live)
+    saved = servers(live)["mistral"]
+    assert (saved.kind, saved.base_url) == ("mistral", "")
+    described = made.providers.provider_rows["mistral"].accessibleDescription()
+    assert described == "Key ends in WXYZ · 2 models, Ready"
+    assert made.providers.server.key.words.text() == "Ends with …WXYZ. Kept in: memory for this run"
+    pick_kind(made, "mistral")
+    assert made.providers.form.name.text() == "mistral-2"  # the form is empty for the next
+
+
+def test_rotating_tests_the_new_key_first(live: Live, qtbot: QtBot) -> None:
+    """A key that is refused leaves the old one in use; one that works replaces it, also for the next answer.
+    The field is empty afterwards, and Cancel empties it too."""
+    with ScriptedProvider(models=("normal",), keys=("sk-1", "sk-new-0123456789abcd")) as server:
+        _made, page = opened(live, qtbot, server)
+        page.key.rotate_button.click()
+        assert page.key.key.hasFocus()
+        fill(page.key.key, "half a key")
+        page.key.replace_button.click()
+        assert page.key.key.accessibleDescription().startswith("A key has no spaces")
+        page.key.cancel_button.click()
+        assert not page.key.key.isVisible()
+        page.key.rotate_button.click()
+        assert page.key.key.text() == ""
+        for key, found in (
+            ("sk-wrong", "The key was refused"),
+            ("sk-new-0123456789abcd", "Connected to team"),
+        ):
+            fill(page.key.key, key)
+            page.key.replace_button.click()
+            live.until(page.key.result.isVisible)
+            quiet(live)
+            assert page.key.result.accessibleName() == found
+            page.test()
+            live.until(page.result.isVisible)
+            assert page.result.accessibleName() == f"Connected to {server.host}"  # with the old, then the new
+        assert page.key.words.text() == "Ends with …abcd. Kept in: memory for this run"
+        assert not page.key.key.isVisible()
+        assert page.key.key.text() == ""
+        assert server.requests[-1].headers["authorization"] == "Bearer sk-new-0123456789abcd"
+
+
+def test_removing_a_key_keeps_the_provider(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
+    """It asks first and says from where the key goes; afterwards there is none, and one can be added."""
+    made, page = opened(live, qtbot, server)
+    page.key.remove_button.click()
+    dialog = made.findChild(ConfirmDialog)
+    assert dialog is not None
+    assert "memory for this run" in dialog.accessibleDescription()
+    press(dialog, "confirmAccept")
+    live.until(lambda: page.key.words.text() == "None")
+    quiet(live)
+    assert page.key.rotate_button.text() == "Add a key"
+    assert not page.key.remove_button.isVisible()
+    assert servers(live)["team"].key_kept_in == ""
+
+
+def test_another_address_holds_at_once(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
+    """Save writes the address and the next question goes there; what cannot be one is told at the field and
+    changes nothing; Reset goes back to what is saved, or to the kind's usual address."""
+    with ScriptedProvider(models=("other",)) as second:
+        _made, page = opened(live, qtbot, server)
+        assert not page.save_address_button.isVisible()
+        fill(page.address, "ftp://example.org")
+        assert page.save_address_button.isVisible()
+        page.save_address_button.click()
+        live.until(lambda: bool(page.address.property("invalid")))
+        assert servers(live)["team"].base_url == server.base_url
+        page.reset_button.click()
+        assert page.address.text() == server.base_url
+        assert not page.address.property("invalid")
+        fill(page.address, second.base_url)
+        QTest.keyClick(page.address, Qt.Key.Key_Return)
+        live.until(lambda: not page.save_address_button.isVisible())
+        quiet(live)
+        assert servers(live)["team"].base_url == second.base_url
+        assert page._models.text() == "other"
+
+
+def test_resetting_a_vendors_address(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
+    """A vendor behind a proxy goes back to the vendor's own address, which stands there as placeholder."""
+    live.run(
+        live.engine.call(
+            lambda core: core.providers.add_server(
+                "openai", server.base_url, kind="openai", model_names=("normal",)
+            )
+        )
+    )
+    made = pane(live, qtbot)
+    made.providers.choose("openai")
+    page = made.providers.server
+    assert page.reset_button.isVisible()
+    page.reset_button.click()
+    live.until(lambda: not page.reset_button.isVisible())
+    quiet(live)
+    assert servers(live)["openai"].base_url == ""
+    assert (page.address.text(), page.address.placeholderText()) == ("", "https://api.openai.com/v1")
+    assert 'models = ["normal"]' in live.paths.config.read_text()  # what was not edited stays
+
+
+def test_limits_hold_at_once(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
+    """0 reads as unlimited; numbers are written once the person has finished, without a restart."""
+    made, page = opened(live, qtbot, server)
+    assert page.limits.requests.text() == "Unlimited"
+    page.limits.requests.setFocus()
+    page.limits.requests.selectAll()
+    QTest.keyClicks(page.limits.requests, "60")
+    assert servers(live)["team"].requests_per_minute == 0
+    QTest.keyClick(page.limits.requests, Qt.Key.Key_Return)
+    saved_as(live, "requests_per_minute", 60)
+    page.limits.tokens.setValue(90_000)
+    made.providers.choose("local")
+    made.providers.choose("team")
+    saved_as(live, "tokens_per_minute", 90_000)
+    quiet(live)
+    saved = servers(live)["team"]
+    assert (saved.requests_per_minute, saved.tokens_per_minute) == (60, 90_000)
+    assert (page.limits.requests.value(), page.limits.tokens.value()) == (60, 90_000)
+
+
+def test_fallbacks_have_an_order(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
+    """Models of all providers can be added, up to five; the buttons move them up and down and away, the
+    keys stay where they were, and every step is in the configuration."""
+    with ScriptedProvider(models=("a", "b", "c", "d", "e", "f")) as second:
+        add(live, second, "spare")
+        _made, page = opened(live, qtbot, server)
+        picker = page.fallbacks.picker
+
+        def shown() -> list[str]:
+            live.settle()
+            quiet(live)
+            return list(servers(live)["team"].fallbacks)
+
+        for model in ("spare/a", "spare/b", "spare/c"):
+            picker.setCurrentText(model)
+            picker.activated.emit(picker.currentIndex())
+            assert model in shown()
+        assert picker.findText("spare/a") == -1
+        assert picker.findText("team/normal") >= 0
+        up = page.fallbacks.findChild(IconButton, "up spare/c")
+        assert up is not None
+        up.setFocus()
+        up.click()
+        assert shown() == ["spare/a", "spare/c", "spare/b"]
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        assert focused.objectName() == "up spare/c"
+        gone = page.fallbacks.findChild(IconButton, "remove spare/a")
+        assert gone is not None
+        gone.click()
+        assert shown() == ["spare/c", "spare/b"]
+        for model in ("spare/d", "spare/e", "spare/f"):
+            picker.setCurrentText(model)
+            picker.activated.emit(picker.currentIndex())
+            shown()
+        assert len(shown()) == 5
+        assert not picker.isVisible()
+        assert page.fallbacks.note.text() == "At most 5 models."
+
+
+def test_an_edit_leaves_a_running_answer_alone(live: Live, qtbot: QtBot) -> None:
+    """Another address and other limits do not end an answer that is being written: it comes whole."""
+    with ScriptedProvider(pieces=30, delay_s=0.02, models=("normal",)) as server:
+        _made, page = opened(live, qtbot, server)
+        pieces: list[str] = []
+
+        async def ask() -> None:
+            stream = live.engine.stream(lambda core: core.chat.reply("Hello", model_id="team/normal"))
+            async for batch in stream:
+                pieces.extend(event.text for event in batch if isinstance(event, TextDelta))
+
+        live.tasks.start(ask(), key="ask")
+        live.until(lambda: bool(pieces))
+        page.limits.requests.setValue(7)
+        fill(page.address, "http://127.0.0.1:9/v1")
+        page.save_address_button.click()
+        saved_as(live, "base_url", "http://127.0.0.1:9/v1")
+        assert live.tasks.running("ask")
+        live.until(lambda: not live.tasks.running("ask"))
+        assert len("".join(pieces).split()) == 30

@@ -1,4 +1,4 @@
-"""The page before the first chat: start with the built-in model, or add a server of one's own."""
+"""The page before the first chat: start with the built-in model, add a vendor's key, or one's own server."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QScrollArea, QVBoxLa
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
 from mastra_desktop.paths import Paths
+from mastra_desktop.services.providers import OWN_SERVER
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.first_run_brand import WIDE, BrandColumn, Mark
 from mastra_desktop.ui.panes.first_run_local import TASK as LOCAL_MODEL_TASK
 from mastra_desktop.ui.panes.first_run_local import LocalModelCard
+from mastra_desktop.ui.panes.kind_tiles import KindTiles
 from mastra_desktop.ui.panes.model_file import short_path
 from mastra_desktop.ui.panes.parts import Icon, Panel, label
+from mastra_desktop.ui.panes.provider_kinds import FIRST_RUN_KINDS
 from mastra_desktop.ui.panes.server_form import ServerForm
+from mastra_desktop.ui.panes.server_forms import ServerForms
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
-from mastra_desktop.ui.widgets.tile import Tile
 
 TASK = "first-run"
 BRAND_FROM_WIDTH = 1100  # narrower windows show the choices only
@@ -50,8 +53,10 @@ class FirstRunPage(QWidget):
         self.skip_button.clicked.connect(lambda: self._finish(""))
         self.local = LocalModelCard(theme, icons, bridge, tasks)
         self.local.start_wanted.connect(lambda: self._finish(LOCAL_MODEL_ID))
-        self.form = ServerForm(theme, icons, bridge, tasks, self.tr("Save and continue"))
-        self.form.saved.connect(lambda server, model: self._finish(f"{server}/{model}"))
+        self.kinds = KindTiles(FIRST_RUN_KINDS, theme, icons)
+        self.kinds.chosen.connect(self._choose_kind)
+        self.forms = ServerForms(theme, icons, bridge, tasks, kind=FIRST_RUN_KINDS[0], brief=True)
+        self.forms.saved.connect(lambda server, model: self._finish(f"{server}/{model}"))
 
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -60,6 +65,11 @@ class FirstRunPage(QWidget):
         row.addWidget(self.brand)
         row.addLayout(self._right(theme, icons, paths), 1)
         tasks.start(self._load(), key=TASK)
+
+    @property
+    def form(self) -> ServerForm:
+        """Of the kind that is chosen."""
+        return self.forms.form
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, 0)
@@ -81,7 +91,7 @@ class FirstRunPage(QWidget):
     async def _load(self) -> None:
         try:
             await self.local.load()
-            await self.form.load()
+            await self.forms.load()
         except MastraError:
             return  # a core that cannot be built is told by the whole window, not by this page
         if self.focusWidget() is None and self.local.start_button.isEnabled():
@@ -111,9 +121,9 @@ class FirstRunPage(QWidget):
         choices.addSpacing(20)
         choices.addWidget(self.local)
         choices.addSpacing(14)
-        choices.addWidget(_Divider(self.tr("or use your own server"), theme))
+        choices.addWidget(_Divider(self.tr("or add a provider key"), theme))
         choices.addSpacing(14)
-        choices.addWidget(self._server_card(theme, icons))
+        choices.addWidget(self._provider_card(theme))
         choices.addStretch(1)
         self._column = QWidget()
         self._column.setLayout(choices)
@@ -129,7 +139,7 @@ class FirstRunPage(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(body)
         # A result below the edge of a low window would look like no answer.
-        self.form.answered.connect(lambda: scroll.ensureWidgetVisible(self.form.save_button, 0, 48))
+        self.forms.answered.connect(lambda: scroll.ensureWidgetVisible(self.form.save_button, 0, 48))
 
         self._foot = QHBoxLayout()
         self._foot.setContentsMargins(88, 8, 88, 32)
@@ -147,21 +157,21 @@ class FirstRunPage(QWidget):
         right.addLayout(self._foot)
         return right
 
-    def _server_card(self, theme: ThemeController, icons: Icons) -> Panel:
-        words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(label(self.tr("Own server"), "title"))
+    def _provider_card(self, theme: ThemeController) -> Panel:
         kinds = self.tr("Any OpenAI-compatible address: llama.cpp, LM Studio, vLLM, Ollama, or a gateway.")
-        words.addWidget(label(kinds, "small", wrap=True))
-        head = QHBoxLayout()
-        head.setSpacing(12)
-        head.addWidget(Tile(theme, icons, "iris", "server", size=36), 0, Qt.AlignmentFlag.AlignTop)
-        head.addLayout(words, 1)
+        self._own_hint = label(kinds, "small", wrap=True)
+        self._own_hint.setContentsMargins(0, 0, 0, 12)
         card = Panel(theme)
-        card.column.addLayout(head)
-        card.column.addSpacing(16)
-        card.column.addWidget(self.form)
+        card.column.addWidget(self.kinds)
+        card.column.addSpacing(14)
+        card.column.addWidget(self._own_hint)
+        card.column.addWidget(self.forms)
+        self._own_hint.hide()
         return card
+
+    def _choose_kind(self, kind: str) -> None:
+        self.forms.choose(kind)
+        self._own_hint.setVisible(kind == OWN_SERVER)
 
 
 class _Divider(QWidget):

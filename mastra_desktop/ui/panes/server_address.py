@@ -59,7 +59,11 @@ def name_for(address: str, taken: Set[str]) -> str:
     if not host:
         return ""
     words = "this-computer" if is_loopback(full) else host.removeprefix("www.").removeprefix("api.")
-    stem = re.sub(r"[^a-z0-9_-]+", "-", words).strip("-")[:60] or "server"
+    return free_name(re.sub(r"[^a-z0-9_-]+", "-", words).strip("-")[:60] or "server", taken)
+
+
+def free_name(stem: str, taken: Set[str]) -> str:
+    """`stem`, with a number behind it when that is taken."""
     number = 1
     while (name := stem if number == 1 else f"{stem}-{number}") in taken:
         number += 1

@@ -1,18 +1,23 @@
-"""Adding an OpenAI-compatible server: address, key and name, a test, and which of its models to use."""
+"""Adding a provider: its key, address and name, a test, and which of its models to use."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from mastra_desktop.core import Core
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, MastraError
 from mastra_desktop.domain.models import ProviderTest
+from mastra_desktop.services.keys import clean_key
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.key_field import KeyField
 from mastra_desktop.ui.panes.parts import label
+from mastra_desktop.ui.panes.provider_kinds import look_of, usual_address
 from mastra_desktop.ui.panes.server_address import (
+    free_name,
     full_address,
     host_of,
     is_loopback,
@@ -23,38 +28,59 @@ from mastra_desktop.ui.panes.server_address import (
 from mastra_desktop.ui.panes.server_test_result import ServerTestResult
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
-from mastra_desktop.ui.widgets.buttons import Button, IconButton
+from mastra_desktop.ui.widgets.buttons import Button
 from mastra_desktop.ui.widgets.form_field import FormField
 
 EXAMPLE_ADDRESS = "http://127.0.0.1:8080/v1"
 
 
+@dataclass(frozen=True, slots=True)
+class FormFacts:
+    """What a form has to know: which names are taken, and where a key would be kept, in words."""
+
+    taken: frozenset[str] = frozenset()
+    store_words: str = ""
+
+
 class ServerForm(QWidget):
-    """What is typed stays until it is saved, whatever fails. Only a tested server can be saved."""
+    """For one kind of provider. What is typed stays until it is saved, whatever fails; only what was tested
+    can be saved. `brief`: a vendor is asked for the key only, its address and name are the usual ones.
+    """
 
     saved = Signal(str, str)  # provider id, model name
     answered = Signal()  # a test has a result, which is now laid out
 
     def __init__(
-        self, theme: ThemeController, icons: Icons, bridge: Bridge, tasks: Tasks, save_label: str
+        self,
+        kind: str,
+        theme: ThemeController,
+        icons: Icons,
+        bridge: Bridge,
+        tasks: Tasks,
+        save_label: str,
+        *,
+        brief: bool = False,
     ) -> None:
         super().__init__()
+        self._kind, self._usual = kind, usual_address(kind)
+        self._title, self._needs_key = look_of(kind).title, look_of(kind).needs_key
         self._theme, self._bridge, self._tasks = theme, bridge, tasks
         self._task_key = f"server-form-{id(self)}"
-        self._taken: frozenset[str] = frozenset()
+        self._facts = FormFacts()
         self._named_by_person = False
         self._tested: tuple[str, str] | None = None  # the address and key that a test found good
-        self._store_words = ""
 
         self.address = QLineEdit()
         self.address.setObjectName("serverAddress")
-        self.address.setPlaceholderText(EXAMPLE_ADDRESS)
+        self.address.setPlaceholderText(self._usual or EXAMPLE_ADDRESS)
         self.name = QLineEdit()
         self.name.setObjectName("serverName")
         self.key = KeyField(theme, icons)
-        self._address_field = FormField(self.tr("Address"), self.address)
+        where = self.tr("Base URL (only for a proxy)") if self._usual else self.tr("Address")
+        self._address_field = FormField(where, self.address)
         self._name_field = FormField(self.tr("Name"), self.name)
-        self._key_field = FormField(self.tr("API key (optional)"), self.key)
+        secret = self.tr("API key") if self._needs_key else self.tr("API key (optional)")
+        self._key_field = FormField(secret, self.key)
         self.test_button = Button(self.tr("Test"), theme, icons, icon="plug-zap")
         self.test_button.setObjectName("testButton")
         self.result = ServerTestResult(theme, icons)
@@ -65,7 +91,7 @@ class ServerForm(QWidget):
         self._privacy = label("", "small", wrap=True)
         self.save_button = Button(save_label, theme, icons)
         self.save_button.setObjectName("saveServerButton")
-        self._lay_out()
+        self._lay_out(with_place=not (brief and self._usual))
         self._set_fonts()
         self._stale()
 
@@ -82,32 +108,24 @@ class ServerForm(QWidget):
 
     # -- what the page does with it -----------------------------------------------------------------
 
-    async def load(self) -> None:
-        """Learns which names are taken and where a key would be kept."""
-
-        async def ask(core: Core) -> tuple[frozenset[str], str, bool]:
-            await core.secrets.open()
-            taken = frozenset(server.id for server in await core.providers.servers())
-            return taken, core.providers.key_store(), core.secrets.is_persistent
-
-        self._taken, store, lasting = await self._bridge.call(ask)
-        if lasting:
-            self._store_words = self.tr("Kept in the system keyring ({store}), never in a file.").format(
-                store=store
-            )
-        else:
-            self._store_words = self.tr(
-                "No system keyring was found: a key is kept until you quit, never in a file."
-            )
+    def know(self, facts: FormFacts) -> None:
+        self._facts = facts
+        if self._usual and not self._named_by_person:
+            self.name.setText(free_name(self._kind, facts.taken))
         self._show_key_help()
+
+    def focus_first(self) -> None:
+        field = self.key if self._needs_key else self.address
+        field.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def clear(self) -> None:
         """Empty, for the next server."""
         for field in (self.address, self.key, self.name):
             field.clear()
         self._named_by_person = False
-        for wrapped in (self._address_field, self._name_field):
+        for wrapped in (self._address_field, self._name_field, self._key_field):
             wrapped.set_error("")
+        self.know(self._facts)
         self._stale()
 
     # -- testing and saving -------------------------------------------------------------------------
@@ -117,7 +135,7 @@ class ServerForm(QWidget):
         self._start_test("")
 
     def save(self) -> None:
-        trouble = name_trouble(self.name.text(), self._taken)
+        trouble = name_trouble(self.name.text(), self._facts.taken)
         self._name_field.set_error(trouble)
         if trouble:
             self.name.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -126,7 +144,7 @@ class ServerForm(QWidget):
 
     def _start_test(self, model_name: str) -> None:
         address = full_address(self.address.text())
-        if not address:
+        if not address and not self._usual:
             self._address_field.set_error(
                 self.tr("Enter the server's address, like {example}.").format(example=EXAMPLE_ADDRESS)
             )
@@ -134,13 +152,24 @@ class ServerForm(QWidget):
             return
         self._address_field.set_error("")
         self.address.setText(address)
-        self._tasks.start(self._test(address, self.key.text().strip(), model_name), key=self._task_key)
+        key = self.key.text().strip()
+        try:
+            if key or self._needs_key:
+                clean_key(key)
+        except BadRequest as error:
+            self._key_field.set_error(f"{error.message} {error.hint}")
+            self.key.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
+        self._key_field.set_error("")
+        self._tasks.start(self._test(address, key, model_name), key=self._task_key)
 
     async def _test(self, address: str, key: str, model_name: str) -> None:
         only = (model_name,) if model_name else ()
         self.test_button.set_loading(True)
         try:
-            test = await self._bridge.call(lambda core: core.providers.test(address, key, only))
+            test = await self._bridge.call(
+                lambda core: core.providers.test(address, key, only, kind=self._kind)
+            )
         except MastraError as error:
             self._show_failure(error.info)
             return
@@ -151,7 +180,7 @@ class ServerForm(QWidget):
         self._show_test(test, address, key, keep_models=bool(model_name))
 
     def _show_test(self, test: ProviderTest, address: str, key: str, *, keep_models: bool) -> None:
-        self.result.show_test(test, host_of(address), with_key=bool(key))
+        self.result.show_test(test, host_of(address) if address else self._title, with_key=bool(key))
         QTimer.singleShot(0, self, self.answered.emit)
         if not keep_models:
             self.models.clear()
@@ -176,7 +205,9 @@ class ServerForm(QWidget):
         name, model = self.name.text(), self.models.currentText()
         self.save_button.set_loading(True)
         try:
-            await self._bridge.call(lambda core: core.providers.add_server(name, address, key=key))
+            await self._bridge.call(
+                lambda core: core.providers.add_server(name, address, key=key, kind=self._kind)
+            )
         except BadRequest as error:
             self._name_field.set_error(f"{error.message} {error.hint}".strip())
             return
@@ -195,8 +226,8 @@ class ServerForm(QWidget):
 
     def _address_edited(self) -> None:
         self._address_field.set_error("")
-        if not self._named_by_person:
-            self.name.setText(name_for(self.address.text(), self._taken))
+        if not self._named_by_person and not self._usual:
+            self.name.setText(name_for(self.address.text(), self._facts.taken))
             self._name_field.set_error("")
         self._stale()
 
@@ -210,6 +241,7 @@ class ServerForm(QWidget):
         self._tested = None
         self.result.hide()
         self._models_field.hide()
+        self._key_field.set_error("")
         self.save_button.setEnabled(False)
         self.save_button.set_variant("secondary")
         self.save_button.setToolTip(self.tr("Test the connection first"))
@@ -223,16 +255,20 @@ class ServerForm(QWidget):
                 self.tr("This address is not encrypted: others on the way can read the key.")
             )
         else:
-            self._key_field.set_help(self._store_words)
+            self._key_field.set_help(self._facts.store_words)
 
     def _show_privacy(self) -> None:
-        address = full_address(self.address.text())
+        address = full_address(self.address.text()) or self._usual
         if not address:
             self._privacy.setText(
                 self.tr("A server on this computer or elsewhere; you can remove it at any time.")
             )
         elif is_loopback(address):
             self._privacy.setText(self.tr("Questions go to a program on this computer."))
+        elif address == self._usual:
+            self._privacy.setText(
+                self.tr("Questions you ask with this key go to {name}.").format(name=self._title)
+            )
         else:
             self._privacy.setText(
                 self.tr("Questions you ask this server go to {host}.").format(host=host_of(address))
@@ -251,7 +287,7 @@ class ServerForm(QWidget):
     def _set_fonts(self) -> None:
         self.address.setFont(self._theme.current.font("code"))
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, *, with_place: bool) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(14)
@@ -259,7 +295,11 @@ class ServerForm(QWidget):
         first.setSpacing(12)
         first.addWidget(self._address_field, 5, Qt.AlignmentFlag.AlignTop)
         first.addWidget(self._name_field, 3, Qt.AlignmentFlag.AlignTop)
-        column.addLayout(first)
+        self._place = QWidget()
+        first.setContentsMargins(0, 0, 0, 0)
+        self._place.setLayout(first)
+        column.addWidget(self._place)
+        self._place.setVisible(with_place)
         column.addLayout(self._key_row())
         column.addWidget(self.result)
         column.addWidget(self._models_field)
@@ -281,38 +321,3 @@ class ServerForm(QWidget):
         row.addWidget(self._key_field, 1, Qt.AlignmentFlag.AlignTop)
         row.addLayout(button)
         return row
-
-
-class KeyField(QLineEdit):
-    """Shows dots; the eye shows what was typed."""
-
-    def __init__(self, theme: ThemeController, icons: Icons) -> None:
-        super().__init__()
-        self._icons = icons
-        self.setObjectName("serverKey")
-        self.setEchoMode(QLineEdit.EchoMode.Password)
-        self.setTextMargins(22, 0, 28, 0)
-        self.eye = IconButton(
-            "eye", self.tr("Show the key"), theme, icons, size=24, icon_size=15, parent=self
-        )
-        self.eye.setObjectName("showKeyButton")
-        self.eye.setCheckable(True)
-        self.eye.setCursor(Qt.CursorShape.ArrowCursor)
-        self.eye.toggled.connect(self._reveal)
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self.eye.setChecked(False)  # a page that is left shows no key when it comes back
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self.eye.move(self.width() - self.eye.width() - 5, (self.height() - self.eye.height()) // 2)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        self._icons.paint(QPainter(self), QRectF(9, 0, 15, self.height()), "key-round")
-
-    def _reveal(self, on: bool) -> None:
-        self.setEchoMode(QLineEdit.EchoMode.Normal if on else QLineEdit.EchoMode.Password)
-        self.eye.set_icon("eye-off" if on else "eye")
-        self.eye.set_label(self.tr("Hide the key") if on else self.tr("Show the key"))

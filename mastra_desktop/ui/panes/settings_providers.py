@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QScrollArea,
@@ -17,14 +18,17 @@ from PySide6.QtWidgets import (
 from mastra_desktop.core import Core
 from mastra_desktop.domain.errors import ErrorInfo, MastraError
 from mastra_desktop.domain.models import LOCAL_PROVIDER_ID, ModelInfo
-from mastra_desktop.services.providers import LocalModelInfo, ServerInfo
+from mastra_desktop.services.keys import KeyState
+from mastra_desktop.services.providers import OWN_SERVER, LocalModelInfo, ServerInfo
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
 from mastra_desktop.ui.errors import title_of
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.parts import Line, label
+from mastra_desktop.ui.panes.provider_kinds import ALL_KINDS, look_of, usual_address
 from mastra_desktop.ui.panes.server_address import host_of, is_loopback
 from mastra_desktop.ui.panes.server_form import ServerForm
+from mastra_desktop.ui.panes.server_forms import ServerForms
 from mastra_desktop.ui.panes.settings_local import LocalModelsPage
 from mastra_desktop.ui.panes.settings_page import Header, SettingsPage
 from mastra_desktop.ui.panes.settings_provider_row import ProviderRow
@@ -32,6 +36,7 @@ from mastra_desktop.ui.panes.settings_server import ServerPage
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
+from mastra_desktop.ui.widgets.form_field import FormField
 from mastra_desktop.ui.widgets.painting import Tone
 
 LIST_WIDTH, NARROW_LIST_WIDTH = 316, 232
@@ -50,20 +55,27 @@ class ProvidersPage(QWidget):
         self._theme, self._icons, self._bridge, self._tasks = theme, icons, bridge, tasks
         self.setAccessibleName(self.tr("Providers"))
         self._servers: dict[str, ServerInfo] = {}
+        self._keys: dict[str, KeyState] = {}
         self._chosen = LOCAL_PROVIDER_ID
         self.provider_rows: dict[str, ProviderRow] = {}
         self._group = QButtonGroup(self)
         self.add_button = Button(self.tr("Add"), theme, icons, size="small", icon="plus")
         self.add_button.setObjectName("addServerButton")
-        self.add_button.setAccessibleName(self.tr("Add a server"))
+        self.add_button.setAccessibleName(self.tr("Add a provider"))
         self.add_button.clicked.connect(self.show_form)
         self._list = self._build_list()
         self.local = LocalModelsPage(theme, icons, bridge, tasks, self.tr("Built-in model"))
         self.local.changed.connect(self.reload)
         self.server = ServerPage(theme, icons, bridge, tasks)
         self.server.remove_wanted.connect(self._ask_remove)
-        self.form = ServerForm(theme, icons, bridge, tasks, self.tr("Save"))
-        self.form.saved.connect(self._added)
+        self.server.changed.connect(self.reload)
+        self.forms = ServerForms(theme, icons, bridge, tasks, kind=ALL_KINDS[0])
+        self.forms.saved.connect(self._added)
+        self.kinds = QComboBox()
+        self.kinds.setObjectName("providerKind")
+        for kind in ALL_KINDS:
+            self.kinds.addItem(look_of(kind).title, kind)
+        self.kinds.currentIndexChanged.connect(self._choose_kind)
         self.form_page = self._form_page()
         self.details = QStackedWidget()
         for page in (self.local, self.server, self.form_page):
@@ -74,6 +86,11 @@ class ProvidersPage(QWidget):
         row.addWidget(self._list)
         row.addWidget(self.details, 1)
 
+    @property
+    def form(self) -> ServerForm:
+        """Of the kind that is picked."""
+        return self.forms.form
+
     # -- what is shown ------------------------------------------------------------------------------
 
     def reload(self) -> None:
@@ -81,13 +98,14 @@ class ProvidersPage(QWidget):
 
     async def load(self) -> None:
         """Rows first, from the configuration; then the state of each, as soon as it is known."""
-        servers = await self._bridge.call(lambda core: core.providers.servers())
+        servers, self._keys = await self._bridge.call(_configured)
         local = await self._bridge.call(lambda core: core.providers.local_model())
         self._show_servers(servers)
         self._show_local(local)
         await self.local.load()
-        await self.form.load()
+        await self.forms.load()
         models, troubles = await self._bridge.call(_models)
+        self.server.show_known_models([model.id for model in models])
         for server in servers:
             if server.id in self._servers:
                 self._show_state(
@@ -101,7 +119,7 @@ class ProvidersPage(QWidget):
         if provider_id == LOCAL_PROVIDER_ID:
             self.details.setCurrentWidget(self.local)
         else:
-            self.server.show_server(self._servers[provider_id])
+            self.server.show_server(self._servers[provider_id], self._keys[provider_id])
             self.details.setCurrentWidget(self.server)
             row = self.provider_rows[provider_id]
             self.server.show_status(*row.state)
@@ -115,7 +133,12 @@ class ProvidersPage(QWidget):
         self._group.setExclusive(True)
         self._chosen = ""
         self.details.setCurrentWidget(self.form_page)
-        self.form.address.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.kinds.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _choose_kind(self, _index: int) -> None:
+        kind = str(self.kinds.currentData())
+        self.forms.choose(kind)
+        self._kind_hint.setVisible(kind == OWN_SERVER)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -136,7 +159,7 @@ class ProvidersPage(QWidget):
         self._add_row(
             LOCAL_PROVIDER_ID, self.tr("Built-in model"), self.tr("Always available"), "petrol", "cpu"
         )
-        near = [server for server in servers if server.base_url and is_loopback(server.base_url)]
+        near = [server for server in servers if is_loopback(server.base_url or usual_address(server.kind))]
         far = [server for server in servers if server not in near]
         self._add_servers(near)
         if far:
@@ -144,9 +167,7 @@ class ProvidersPage(QWidget):
             self._add_section(self.tr("Over the network"))
             self._add_servers(far)
         if not servers:
-            hint = self.tr(
-                "Add a server to use a larger model: one on this computer, in your network, or a gateway."
-            )
+            hint = self.tr("Add a provider to use a larger model: a vendor's, or a server of your own.")
             words = label(hint, "hint", wrap=True)
             words.setContentsMargins(16, 12, 16, 0)
             self._lines.addWidget(words)
@@ -161,9 +182,16 @@ class ProvidersPage(QWidget):
 
     def _add_servers(self, servers: list[ServerInfo]) -> None:
         for server in servers:
-            note = host_of(server.base_url) if server.base_url else server.kind
-            row = self._add_row(server.id, server.id, note, "iris", "server")
+            look = look_of(server.kind)
+            row = self._add_row(server.id, server.id, self._note(server), look.color, look.icon)
             row.set_state(self.tr("Checking"), "", "circle-dashed")
+
+    def _note(self, server: ServerInfo) -> str:
+        """Where it is, or of whom and with which key."""
+        if server.base_url:
+            return host_of(server.base_url)
+        ends = self._keys[server.id].ends_with
+        return self.tr("Key ends in {end}").format(end=ends) if ends else look_of(server.kind).title
 
     def _add_section(self, title: str) -> None:
         heading = label(title, "section")
@@ -191,7 +219,7 @@ class ProvidersPage(QWidget):
 
     def _show_state(self, server: ServerInfo, models: list[ModelInfo], trouble: ErrorInfo | None) -> None:
         row = self.provider_rows[server.id]
-        host = host_of(server.base_url) if server.base_url else server.kind
+        host = self._note(server)
         if trouble is not None:
             state: tuple[str, Tone, str] = (self.tr("Not ready"), "danger", "circle-x")
             row.set_note(f"{host} · {title_of(trouble)}")
@@ -212,7 +240,7 @@ class ProvidersPage(QWidget):
     # -- adding and removing ------------------------------------------------------------------------
 
     def _added(self, server_id: str, model: str) -> None:
-        self.form.clear()
+        self.forms.clear()
         self._chosen = server_id
         self.notice.emit(
             self.tr("{name} was added").format(name=server_id),
@@ -287,15 +315,24 @@ class ProvidersPage(QWidget):
         return made
 
     def _form_page(self) -> SettingsPage:
-        page = SettingsPage(self._theme, self.tr("Add a server"))
+        page = SettingsPage(self._theme, self.tr("Add a provider"))
         page.head.addStretch(1)
         hint = self.tr("Any OpenAI-compatible address: llama.cpp, LM Studio, vLLM, Ollama, or a gateway.")
-        page.body.addSpacing(12)
-        page.body.addWidget(label(hint, "secondary", wrap=True))
         page.body.addSpacing(16)
-        page.body.addWidget(self.form)
+        page.body.addWidget(FormField(self.tr("Provider"), self.kinds))
+        page.body.addSpacing(14)
+        self._kind_hint = label(hint, "secondary", wrap=True)
+        self._kind_hint.setContentsMargins(0, 0, 0, 14)
+        page.body.addWidget(self._kind_hint)
+        self._kind_hint.hide()
+        page.body.addWidget(self.forms)
         return page
 
 
 async def _models(core: Core) -> tuple[list[ModelInfo], dict[str, ErrorInfo]]:
     return await core.providers.models()
+
+
+async def _configured(core: Core) -> tuple[list[ServerInfo], dict[str, KeyState]]:
+    servers = await core.providers.servers()
+    return servers, {server.id: await core.keys.state(server.id) for server in servers}

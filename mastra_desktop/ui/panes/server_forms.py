@@ -1,0 +1,90 @@
+"""The forms for all kinds of providers, of which one is shown."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from mastra_desktop.core import Core
+from mastra_desktop.services.providers import OWN_SERVER
+from mastra_desktop.ui.bridge import Bridge
+from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.server_form import FormFacts, ServerForm
+from mastra_desktop.ui.tasks import Tasks
+from mastra_desktop.ui.theme import ThemeController
+
+
+class ServerForms(QWidget):
+    """Each kind has a form of its own, made when it is first shown: a key typed for one vendor never
+    goes to another.
+    """
+
+    saved = Signal(str, str)  # provider id, model name
+    answered = Signal()
+
+    def __init__(
+        self,
+        theme: ThemeController,
+        icons: Icons,
+        bridge: Bridge,
+        tasks: Tasks,
+        *,
+        kind: str,
+        brief: bool = False,
+    ) -> None:
+        super().__init__()
+        self._theme, self._icons, self._bridge, self._tasks = theme, icons, bridge, tasks
+        self._brief = brief
+        self._facts = FormFacts()
+        self._forms: dict[str, ServerForm] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self.choose(kind)
+
+    @property
+    def form(self) -> ServerForm:
+        """The one that is shown."""
+        return self._forms[self._kind]
+
+    def choose(self, kind: str) -> None:
+        self._kind = kind
+        if kind not in self._forms:
+            self._forms[kind] = self._make(kind)
+        for other, form in self._forms.items():
+            form.setVisible(other == kind)
+
+    def clear(self) -> None:
+        """All empty, for the next provider."""
+        for form in self._forms.values():
+            form.clear()
+
+    async def load(self) -> None:
+        """Learns which names are taken and where a key would be kept."""
+
+        async def ask(core: Core) -> tuple[frozenset[str], str, bool]:
+            store = await core.keys.store()
+            taken = frozenset(provider.id for provider in core.providers.config.providers)
+            return taken, store.name, store.is_persistent
+
+        taken, store, lasting = await self._bridge.call(ask)
+        if lasting:
+            words = self.tr("Kept in the system keyring ({store}), never in a file.").format(store=store)
+        else:
+            words = self.tr("No system keyring was found: a key is kept until you quit, never in a file.")
+        self._facts = FormFacts(taken, words)
+        for form in self._forms.values():
+            form.know(self._facts)
+
+    def _make(self, kind: str) -> ServerForm:
+        if not self._brief:
+            save = self.tr("Save")
+        elif kind == OWN_SERVER:
+            save = self.tr("Save and continue")
+        else:
+            save = self.tr("Save key and continue")
+        form = ServerForm(kind, self._theme, self._icons, self._bridge, self._tasks, save, brief=self._brief)
+        form.know(self._facts)
+        form.saved.connect(self.saved)
+        form.answered.connect(self.answered)
+        self._column.addWidget(form)
+        return form
