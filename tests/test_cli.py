@@ -92,6 +92,7 @@ def test_ask_json(place: Path, server: ScriptedProvider) -> None:
     assert last["usage"]["cached_input_tokens"] == 4
 
 
+@pytest.mark.slow
 def test_ask_goes_on_with_a_conversation(place: Path) -> None:
     """`--conversation` continues one, with the model it had; list, show and export know both turns."""
     _, events = ask_json(place, "--model", "work/echo", "One")
@@ -146,6 +147,7 @@ def test_a_failed_answer(place: Path, model: str, code: str) -> None:
     assert (events[1]["code"], events[2]["reason"]) == (code, "error")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_arrived(place: Path, number: signal.Signals) -> None:
     """It ends with finish `stopped` and exit code 130; the row holds what was printed."""
@@ -168,6 +170,7 @@ def test_ctrl_c_keeps_what_arrived(place: Path, number: signal.Signals) -> None:
     assert shown["messages"][1]["text"] == printed
 
 
+@pytest.mark.slow
 def test_the_reader_leaves(place: Path) -> None:
     """`ask | head -1` ends quietly with exit code 1, and what arrived is kept as stopped."""
     running = subprocess.Popen(
@@ -187,6 +190,7 @@ def test_the_reader_leaves(place: Path) -> None:
     assert shown["messages"][1]["state"] == "stopped"
 
 
+@pytest.mark.slow
 def test_output_that_cannot_be_written(place: Path) -> None:
     """A closed or full standard output is no crash."""
     line = f"{sys.executable} -m mastra_desktop ask --model work/normal Hello"
@@ -198,6 +202,7 @@ def test_output_that_cannot_be_written(place: Path) -> None:
         assert b"Exception" not in done.stderr
 
 
+@pytest.mark.slow
 def test_refused_input(place: Path) -> None:
     """Empty prompts and unknown conversations exit with 1 and one sentence; wrong usage with 2."""
     for args in (
@@ -269,6 +274,7 @@ def test_a_home_that_cannot_be_written() -> None:
     assert "MASTRA_HOME" in err
 
 
+@pytest.mark.slow
 def test_the_home_of_another_process(place: Path) -> None:
     """`ask` is told who owns it; commands that only read work beside the owner."""
     run(place, "ask", "--model", "work/normal", "Hello")
@@ -331,6 +337,7 @@ def test_reading_needs_no_network(place: Path) -> None:
     assert done.stderr == "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="mounting needs root")
 def test_a_full_disk(tmp_path: Path, server: ScriptedProvider) -> None:
     """One sentence, exit code 1, and what was saved before is still there when there is room again."""

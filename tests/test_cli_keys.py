@@ -20,6 +20,8 @@ from tests.cores import make_home
 from tests.fakes import ScriptedProvider
 from tests.test_cli import command, environment, error_of, run
 
+pytestmark = pytest.mark.slow  # every case is a process or a wait of its own
+
 OLD = "sk-old-0123456789abcdefOLD1"
 NEW = "sk-new-0123456789abcdefNEW2"
 PASSPHRASE = "correct horse"

@@ -24,6 +24,8 @@ from tests.cores import collect, finished
 from tests.fakes import ScriptedProvider
 from tests.test_cli import command, environment
 
+pytestmark = pytest.mark.slow  # every case is a process or a wait of its own
+
 SALT = "Zq7Xw2Lp9Rt4Vb8N"
 KEYS = {
     "openai": f"sk-{SALT}0001T3BlbkFJ{SALT}",

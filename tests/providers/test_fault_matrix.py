@@ -21,6 +21,8 @@ from mastra_desktop.domain.replies import Prompt, PromptMessage, ProviderEvent, 
 from mastra_desktop.providers.http import HttpPool, HttpSettings, preload
 from mastra_desktop.providers.openai_chat import OpenAIChatProvider
 
+pytestmark = pytest.mark.slow  # every case is a process or a wait of its own
+
 SETTINGS = HttpSettings(connect_timeout_s=5, read_idle_timeout_s=5, first_retry_wait_s=0.002, proxy="none")
 HASTY = replace(SETTINGS, read_idle_timeout_s=0.2, whole_answer_s=0.5)  # for those that wait for nothing
 SENTENCE = "Hi there."

@@ -17,6 +17,8 @@ from tests.fakes import Script, ScriptedProvider
 from tests.providers.asking import KEY, ask, prompt, whole
 from tests.providers.test_recordings import NAMES, Said, framed
 
+pytestmark = pytest.mark.slow  # every case is a process or a wait of its own
+
 KIND = {  # by the beginning of a recording's name
     "openai-chat": "openai",
     "openai-responses": "responses",

@@ -316,6 +316,11 @@ class ChatView(QWidget):
             self._positions.pop(run.conversation_id, None)
             self._show_branch(branch)
         self.transcript.scroll_to_end()
+        if self.runs.of_message(run.conversation_id, run.message_id) is None:
+            # It ended while the branch was read, perhaps before its row had settled.
+            self._show_settled(
+                await self._bridge.call(lambda core: core.conversations.message(run.message_id))
+            )
         await self._load_all_older(run.conversation_id)
 
     def _show_progress(self, run: RunningTurn, text: str, thought: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QInputMethodEvent,
@@ -15,7 +15,16 @@ from PySide6.QtGui import (
     QResizeEvent,
     QTextCursor,
 )
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.theme import ThemeController
@@ -25,6 +34,7 @@ from mastra_desktop.ui.widgets.kbd import Kbd
 from mastra_desktop.ui.widgets.painting import draw_box
 
 _MOST_LINES = 8
+_CARET_RESTS_MS = 10_000
 _RADIUS = 10
 
 
@@ -189,10 +199,20 @@ class _Editor(QPlainTextEdit):
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # a caret repaints nothing else
         self.document().setDocumentMargin(0)
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self._flash_ms = QApplication.cursorFlashTime()
+        self._resting = QTimer(self, singleShot=True, interval=_CARET_RESTS_MS)
+        self._resting.timeout.connect(lambda: QApplication.setCursorFlashTime(0))
         theme.changed.connect(self._restyle)
         self._restyle()
 
+    def _wake_caret(self) -> None:
+        """The caret blinks while somebody writes; at rest it stands still and costs nothing."""
+        if QApplication.cursorFlashTime() != self._flash_ms:
+            QApplication.setCursorFlashTime(self._flash_ms)
+        self._resting.start()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        self._wake_caret()
         key, shift = event.key(), event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not shift and not self._composing:
             self.submit_pressed.emit()
@@ -209,6 +229,7 @@ class _Editor(QPlainTextEdit):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
+        self._wake_caret()
         self.focus_changed.emit()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
