@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, describe
 from mastra_desktop.domain.events import (
@@ -311,6 +311,8 @@ class MainWindow(QMainWindow):
         event.ignore()
         if not self._closing:
             self._closing = True
+            for dialog in self.findChildren(QDialog):
+                dialog.reject()  # an open file dialog would keep the application alive
             self._state.setValue("window/geometry", self.saveGeometry())
             self.chat.save_state()
             self.hide()

@@ -121,7 +121,8 @@ class ChatPane(QWidget):
         await self._load_models()
         await self.list.load()
         last = str(self._state.value("chat/conversation", ""))
-        if not self.view.composer.text() and not self.view.runs.busy(NEW_CHAT):
+        untouched = self.view.conversation_id == NEW_CHAT and not self.view.composer.text()
+        if untouched and not self.view.runs.busy(NEW_CHAT):  # nobody was quicker
             self.open(last if self.list.knows(last) else NEW_CHAT)
 
     def open(self, conversation_id: str, message_id: str = "", words: tuple[str, ...] = ()) -> None:

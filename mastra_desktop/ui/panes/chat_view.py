@@ -299,6 +299,9 @@ class ChatView(QWidget):
     async def _show_started(self, run: RunningTurn) -> None:
         """Adds the new turns below what is shown; a branch that parts higher up is laid out anew."""
         branch = await self._bridge.call(lambda core: core.conversations.open(run.conversation_id))
+        if self.runs.of_message(run.conversation_id, run.message_id) is None:
+            # It ended meanwhile; what was read may be from before its end.
+            branch = await self._bridge.call(lambda core: core.conversations.open(run.conversation_id))
         if self.conversation_id != run.conversation_id:
             return
         if ids := branch.messages[-1].sibling_ids:
@@ -306,7 +309,8 @@ class ChatView(QWidget):
         self.opened.emit(run.conversation_id, branch.conversation.title, branch.conversation.model_id)
         new = [m for m in branch.messages if m.id not in self._messages]
         if not new:  # an answer that is continued
-            self.transcript.update_turn(run.view())
+            self._messages |= {m.id: m for m in branch.messages}
+            self.transcript.update_turn(self._turn(self._messages[run.message_id]))
         elif new[0].parent_id == next(reversed(self._messages), None):
             self._messages |= {m.id: m for m in new}
             for message in new:
@@ -316,11 +320,6 @@ class ChatView(QWidget):
             self._positions.pop(run.conversation_id, None)
             self._show_branch(branch)
         self.transcript.scroll_to_end()
-        if self.runs.of_message(run.conversation_id, run.message_id) is None:
-            # It ended while the branch was read, perhaps before its row had settled.
-            self._show_settled(
-                await self._bridge.call(lambda core: core.conversations.message(run.message_id))
-            )
         await self._load_all_older(run.conversation_id)
 
     def _show_progress(self, run: RunningTurn, text: str, thought: str) -> None:
