@@ -131,6 +131,7 @@ def test_an_interrupted_answer(place: Path) -> None:
     assert "broke off" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "code"),
     [
@@ -225,6 +226,7 @@ def test_an_argument_of_any_bytes(place: Path) -> None:
     assert run(place, "ask", "--model", "work/echo", b"a\xffb")[:2] == (0, "a\ufffdb\n")
 
 
+@pytest.mark.slow
 def test_a_wrong_configuration(place: Path) -> None:
     """Exit code 3, naming file, line, key and what is allowed; nothing is made or overwritten."""
     config = place / "config.toml"
@@ -291,6 +293,7 @@ def test_the_home_of_another_process(place: Path) -> None:
         lock.release()
 
 
+@pytest.mark.slow
 def test_a_damaged_database(place: Path) -> None:
     """It is said, and left as it is; `doctor` reports it instead of failing."""
     (place / "mastra.db").write_bytes(b"not a database" * 1000)
@@ -314,6 +317,7 @@ def test_doctor(place: Path) -> None:
     assert code == (0 if report["status"] == "healthy" else 1)
 
 
+@pytest.mark.slow
 def test_a_bug_is_one_sentence_and_a_traceback_in_the_log(place: Path) -> None:
     """The unexpected ends with code `bug` and exit code 1."""
     run(place, "ask", "--model", "work/normal", "Hello")
@@ -324,6 +328,7 @@ def test_a_bug_is_one_sentence_and_a_traceback_in_the_log(place: Path) -> None:
     assert "Traceback" in (place / "logs/mastra.log").read_text()
 
 
+@pytest.mark.slow
 def test_reading_needs_no_network(place: Path) -> None:
     """`conversations list` imports neither httpx nor the window."""
     run(place, "ask", "--model", "work/normal", "Hello")

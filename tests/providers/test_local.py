@@ -216,6 +216,7 @@ def test_a_child_that_dies_in_mid_answer_cuts_the_stream() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_it_stops_after_a_while_without_a_prompt() -> None:
     """Unused, the child ends and gives its memory back; the next prompt starts it again."""
 
