@@ -143,7 +143,7 @@ def _candidates(folders: Sequence[Path], manifest: Sequence[KnownModel]) -> Iter
         yield from (path for path in sorted(folder.glob("*.gguf")) if path not in known)
 
 
-# The layout of a GGUF header: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+# The layout of a GGUF header: docs/gguf.md of the ggml project.
 _NUMBERS = {
     0: "<B",
     1: "<b",
