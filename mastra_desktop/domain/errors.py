@@ -9,6 +9,7 @@ MastraError
 ├── NotFound               bad_request       no such conversation, message, provider or model
 ├── BadRequest             bad_request       the provider refused what we sent
 │   └── ContextTooLong     context_length    the conversation does not fit the model
+├── KnowledgeError         knowledge         a document, a collection or its index
 ├── ReplyCancelled         cancelled         the person stopped it
 └── ProviderError          provider          whoever answers failed
     ├── AuthError          auth              no key, or the key was refused
@@ -102,6 +103,10 @@ class BadRequest(MastraError):
 
 class ContextTooLong(BadRequest):
     code = "context_length"
+
+
+class KnowledgeError(MastraError):
+    code = "knowledge"
 
 
 class ReplyCancelled(MastraError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mastra_desktop.domain.knowledge import Document
+
 
 @dataclass(frozen=True, slots=True)
 class ConversationChanged:
@@ -51,4 +53,41 @@ class ProviderHealthChanged:
     until: float | None
 
 
-BusEvent = ConversationChanged | LocalModelChanged | ProvidersChanged | ProviderHealthChanged
+@dataclass(frozen=True, slots=True)
+class CollectionChanged:
+    """A collection was made, edited, removed or restored, or its documents or counts changed."""
+
+    collection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChanged:
+    """A document was added or went on; at most a few per second and document. Gone when removed."""
+
+    document: Document
+
+
+class VectorIndexState(StrEnum):
+    CLOSED = "closed"  # not opened yet, or closed
+    READY = "ready"
+    REBUILDING = "rebuilding"  # from the database; meanwhile words only
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorIndexChanged:
+    """The index of meanings. `detail` is a sentence for the person; empty when all is well."""
+
+    state: VectorIndexState
+    detail: str = ""
+
+
+BusEvent = (
+    ConversationChanged
+    | LocalModelChanged
+    | ProvidersChanged
+    | ProviderHealthChanged
+    | CollectionChanged
+    | DocumentChanged
+    | VectorIndexChanged
+)
