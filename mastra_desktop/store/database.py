@@ -15,7 +15,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -23,6 +23,7 @@ from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.store.engines import READERS, Engines, driver_connection, make_engines, sqlite_path
 from mastra_desktop.store.failures import translated
 from mastra_desktop.store.upgrade import bring_up_to_date
+from mastra_desktop.store.writer import Write, Writer
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +38,13 @@ class Database:
     damaged file become a `StorageError`. A function that raises leaves nothing behind.
     """
 
-    def __init__(
-        self, engines: Engines, writer: ThreadPoolExecutor, *, read_only: bool, backups: Path | None
-    ) -> None:
+    def __init__(self, engines: Engines, *, read_only: bool, backups: Path | None) -> None:
         self._engines = engines
-        self._writer = writer
+        self._translated = partial(translated, engines.path, backups)
+        self._writer = Writer(engines.writer, self._translated)
         self._readers = ThreadPoolExecutor(READERS, "database-reader")
         self._read_only = read_only
-        self._backups = backups
         self._closed = False
-        # SQLite's one writing connection stays out of the pool: taking it costs as much as a statement.
-        self._kept: Connection | None = None
 
     @property
     def path(self) -> Path | None:
@@ -64,14 +61,8 @@ class Database:
         path = sqlite_path(url)
         if path and backups is None:
             backups = path.parent / "backups"
-        writer = ThreadPoolExecutor(1, "database-writer")
         job = partial(_open_engines, url, read_only=read_only, backups=backups)
-        try:
-            engines = await asyncio.get_running_loop().run_in_executor(writer, job)
-        except BaseException:
-            writer.shutdown(wait=False)
-            raise
-        return cls(engines, writer, read_only=read_only, backups=backups)
+        return cls(await asyncio.to_thread(job), read_only=read_only, backups=backups)
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """Runs `fn(connection, ...)` on a reader thread; it sees one state of the database throughout."""
@@ -88,10 +79,14 @@ class Database:
         self._must_be_open()
         if self._read_only:
             raise StorageError("The database was opened for reading only.")
-        job = partial(self._change, fn, *args, **kw)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._writer.submit(_deliver, job, loop, done)
+
+        def tell(result: T, error: BaseException | None) -> None:
+            with suppress(RuntimeError):  # the loop ended without waiting for close()
+                loop.call_soon_threadsafe(_tell, done, result, error)
+
+        self._writer.submit(Write(partial(_call, fn, args, kw), tell))
         return await done
 
     def write_soon(
@@ -99,8 +94,13 @@ class Database:
     ) -> None:
         """Queues a write that nobody waits for, after those asked for before. A failure is logged."""
         self._must_be_open()
-        job = partial(self._change, fn, *args, **kw)
-        self._writer.submit(copy_context().run, _log_failure, job)
+        context = copy_context()
+
+        def tell(_: object, error: BaseException | None) -> None:
+            if error is not None:  # the next write, which somebody waits for, tells the person
+                context.run(log.error, "a write in the background failed", exc_info=error)
+
+        self._writer.submit(Write(partial(_call, fn, args, kw), tell))
 
     async def close(self) -> None:
         """Waits for what is queued, folds the log into the file and ends the threads. Safe to call twice."""
@@ -108,31 +108,19 @@ class Database:
             return
         self._closed = True
         try:
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writer, self._close_now))
+            await asyncio.shield(asyncio.wrap_future(self._writer.close(self._close_now)))
         except BaseException:
             self._writer.shutdown(wait=False)  # what is queued still happens
             raise
         self._writer.shutdown()
 
     def _look(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
-        with translated(self.path, self._backups), self._engines.reader.begin() as conn:
+        with self._translated(), self._engines.reader.begin() as conn:
             return fn(conn, *args, **kw)
-
-    def _change(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
-        with translated(self.path, self._backups):
-            if self.path is None:
-                with self._engines.writer.begin() as conn:
-                    return fn(conn, *args, **kw)
-            if self._kept is None:
-                self._kept = self._engines.writer.connect()
-            with self._kept.begin():
-                return fn(self._kept, *args, **kw)
 
     def _close_now(self) -> None:
         self._readers.shutdown()
-        with translated(self.path, self._backups):
-            if self._kept:
-                self._kept.close()
+        with self._translated():
             if self.path and not self._read_only:
                 with self._engines.writer.connect() as conn:
                     driver_connection(conn).execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -143,28 +131,19 @@ class Database:
             raise StorageError("The database is closed.")
 
 
-def _deliver(job: Callable[[], T], loop: asyncio.AbstractEventLoop, done: asyncio.Future[T]) -> None:
-    """Runs `job` on this thread, whether or not somebody still waits for it on the loop's."""
-    try:
-        result = job()
-    except BaseException as error:  # noqa: BLE001 - handed to whoever waits
-        tell: Callable[[], None] = partial(done.set_exception, error)
+def _call(
+    fn: Callable[Concatenate[Connection, P], T], args: tuple[Any, ...], kw: dict[str, Any], conn: Connection
+) -> T:
+    return fn(conn, *args, **kw)
+
+
+def _tell(done: asyncio.Future[T], result: T, error: BaseException | None) -> None:
+    if done.done():  # cancelled: nobody waits any more
+        return
+    if error is None:
+        done.set_result(result)
     else:
-        tell = partial(done.set_result, result)
-    with suppress(RuntimeError):  # the loop ended without waiting for close()
-        loop.call_soon_threadsafe(_tell, done, tell)
-
-
-def _log_failure(job: Callable[[], object]) -> None:
-    try:
-        job()
-    except Exception:  # the next write, which somebody waits for, tells the person
-        log.exception("a write in the background failed")
-
-
-def _tell(done: asyncio.Future[T], tell: Callable[[], None]) -> None:
-    if not done.done():  # cancelled: nobody waits any more
-        tell()
+        done.set_exception(error)
 
 
 def _open_engines(url: str, *, read_only: bool, backups: Path | None) -> Engines:
