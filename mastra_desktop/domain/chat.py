@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mastra_desktop.domain.errors import ErrorInfo
+from mastra_desktop.domain.knowledge import Source
 
 
 class Role(StrEnum):
@@ -41,7 +42,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn's half. Times are seconds since the epoch, UTC; durations are milliseconds."""
+    """One turn's half. Times are seconds since the epoch, UTC; durations are milliseconds.
+
+    `sources` is what an answer was given from knowledge and cites as [n], only ever in that form;
+    `unsupported` are the (start, end) in `text` of sentences that nothing in them seems to back.
+    """
 
     id: str
     conversation_id: str
@@ -59,11 +64,16 @@ class Message:
     total_ms: float | None = None
     error: ErrorInfo | None = None
     sibling_ids: tuple[str, ...] = ()  # oldest first, this one included; () counts as alone
+    sources: tuple[Source, ...] = ()
+    unsupported: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A row of the list. `status` is the state of its newest answer when that is not `done`."""
+    """A row of the list. `status` is the state of its newest answer when that is not `done`.
+
+    `knowledge` are the ids of the collections that its answers draw on; some may be gone.
+    """
 
     id: str
     title: str
@@ -74,6 +84,7 @@ class Conversation:
     message_count: int = 0
     status: MessageState | None = None
     draft: str = ""
+    knowledge: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A provider yields any number of `TextDelta`, `ReasoningDelta` and notices, then the answer's `ToolCall`s
 and exactly one `AnswerEnd`, or raises a `MastraError`: an answer that breaks off never calls a tool.
-`ChatService` adds `ReplyStarted` before and `ReplyFinished` after.
+`ChatService` adds `ReplyStarted` before and `ReplyFinished` after. An answer from knowledge has `Searching`
+and `SourcesFound` between its start and its first text.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from mastra_desktop.domain.chat import MessageState, Role, Usage
 from mastra_desktop.domain.errors import ErrorInfo
+from mastra_desktop.domain.knowledge import Source
 
 
 @dataclass(slots=True)
@@ -115,13 +117,35 @@ class ReplyStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Searching:
+    """Knowledge is searched, before the model is asked."""
+
+    collection_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesFound:
+    """What the model is given to answer from, best first; nothing when nothing seems to be about it.
+
+    `notice` says what the search had to do without (for one, the index of meanings), else it is empty.
+    """
+
+    sources: tuple[Source, ...]
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyFailed:
     error: ErrorInfo
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyFinished:
-    """Always the last event. `reason` adds stopped, interrupted and error to the provider's reasons."""
+    """Always the last event. `reason` adds stopped, interrupted and error to the provider's reasons.
+
+    `sources` are those of `SourcesFound`, now with what the answer cites; `unsupported` are the (start, end)
+    in the answer's text of sentences that nothing in the sources seems to back.
+    """
 
     message_id: str
     reason: str
@@ -131,10 +155,14 @@ class ReplyFinished:
     cached: bool
     first_token_ms: float | None
     total_ms: float
+    sources: tuple[Source, ...] = ()
+    unsupported: tuple[tuple[int, int], ...] = ()
 
 
 ReplyEvent = (
     ReplyStarted
+    | Searching
+    | SourcesFound
     | TextDelta
     | ReasoningDelta
     | ToolCall
