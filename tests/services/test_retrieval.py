@@ -1,0 +1,115 @@
+"""One ranking from words and meaning."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, Passage
+from mastra_desktop.services.retrieval import Fused, drop_neighbours, fuse, trust_in
+
+Scores = dict[int, float]
+BM25 = st.dictionaries(st.integers(1, 60), st.floats(0, 100), max_size=40)
+COSINES = st.dictionaries(st.integers(1, 60), st.floats(-1, 1), max_size=40)
+NOISE = {n: 0.80 - n * 0.0005 for n in range(1, 101)}  # nothing stands out
+
+
+def ids(ranked: list[Fused]) -> list[int]:
+    return [hit.passage_id for hit in ranked]
+
+
+@given(BM25, COSINES, st.floats(0, 1))
+def test_scores_fall_from_at_most_1_and_nothing_is_lost(words: Scores, meaning: Scores, trust: float) -> None:
+    """Every passage of either side is in the ranking once; scores lie in 0 to 1 and fall."""
+    ranked = fuse(list(words.items()), list(meaning.items()), trust=trust)
+    scores = [hit.score for hit in ranked]
+    assert sorted(ids(ranked)) == sorted(words.keys() | meaning.keys())
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    for hit in ranked:
+        assert (hit.words is None) == (hit.passage_id not in words)
+        assert (hit.meaning is None) == (hit.passage_id not in meaning)
+        assert 0 <= (hit.words or 0) <= 1
+        assert 0 <= (hit.meaning or 0) <= 1
+
+
+@given(BM25, st.floats(0, 1))
+def test_without_one_side_the_other_keeps_its_order(scores: Scores, trust: float) -> None:
+    """With an empty side the ranking is the other's, equal scores by id."""
+    expected = sorted(scores, key=lambda key: (-scores[key], key))
+    assert ids(fuse(list(scores.items()), [], trust=trust)) == expected
+    assert ids(fuse([], list(scores.items()), trust=trust)) == expected
+
+
+@given(BM25, COSINES, st.randoms())
+def test_the_order_of_the_input_does_not_matter(words: Scores, meaning: Scores, chance: object) -> None:
+    """Shuffled input gives the same ranking."""
+    shuffled_words, shuffled_meaning = list(words.items()), list(meaning.items())
+    chance.shuffle(shuffled_words)  # type: ignore[attr-defined]
+    chance.shuffle(shuffled_meaning)  # type: ignore[attr-defined]
+    assert fuse(shuffled_words, shuffled_meaning) == fuse(list(words.items()), list(meaning.items()))
+
+
+@given(BM25, st.floats(0.1, 10))
+def test_the_scale_of_bm25_does_not_matter(words: Scores, factor: float) -> None:
+    """BM25 grows with the question; the ranking with meaning stays the same (but for rounding)."""
+    rounded = {key: float(round(score)) for key, score in words.items()}
+    grown = {key: score * factor for key, score in rounded.items()}
+    before = {hit.passage_id: hit.score for hit in fuse(list(rounded.items()), list(NOISE.items()))}
+    after = {hit.passage_id: hit.score for hit in fuse(list(grown.items()), list(NOISE.items()))}
+    assert all(abs(before[key] - after[key]) < 1e-6 for key in before)
+
+
+def test_a_clear_answer_is_not_outvoted_by_noise() -> None:
+    """One passage has the rare words of the question; a hundred cosines that say nothing leave it first."""
+    words = {500: 30.0, **{n: 6 - n * 0.02 for n in range(501, 580)}}
+    assert ids(fuse(list(words.items()), list(NOISE.items())))[0] == 500
+    meaning = {500: 0.9, **NOISE}
+    flat = {n: 6 - n * 0.01 for n in range(1, 100)}
+    assert ids(fuse(list(flat.items()), list(meaning.items())))[0] == 500
+
+
+def test_what_both_find_comes_before_what_one_finds() -> None:
+    """Two sides equally sure of different passages: the one that the other side has too comes first."""
+    words = {1: 20.0, 2: 19.0, **{n: 10 - n * 0.01 for n in range(10, 60)}}
+    meaning = {3: 0.90, 2: 0.895, **{n: 0.8 - n * 0.0001 for n in range(100, 150)}}
+    assert ids(fuse(list(words.items()), list(meaning.items())))[0] == 2
+
+
+def test_a_single_passage_with_the_word_beats_many_that_only_lie_near() -> None:
+    """Words found in one passage only are evidence, though one score shows no spread."""
+    assert ids(fuse([(7, 3.0)], [(n, 0.80 - n * 0.001) for n in range(1, 9)]))[0] == 7
+
+
+def test_the_english_embedder_is_not_trusted_with_other_scripts() -> None:
+    """Where it reads nothing, the order is that of the words; the multilingual one reads all."""
+    assert trust_in(ENGLISH_EMBEDDER, "what is a boundary layer?") == 1
+    assert trust_in(ENGLISH_EMBEDDER, "广茂铁路全长多少公里？") == 0
+    assert 0 < trust_in(ENGLISH_EMBEDDER, "PDF 文件") < 1
+    assert trust_in(ENGLISH_EMBEDDER, "42?") == 1
+    assert trust_in(MULTILINGUAL_EMBEDDER, "广茂铁路全长多少公里？") == 1
+    words = [(1, 9.0), (2, 8.0), (3, 1.0)]
+    assert ids(fuse(words, [(3, 0.9), (4, 0.8), (1, 0.1)], trust=0)) == [1, 2, 3, 4]
+
+
+def passage(number: int, start: int, document: str = "d") -> Passage:
+    return Passage(number, document, "c", number, start, start + 100, "")
+
+
+def ranking(*numbers: int) -> list[Fused]:
+    return [Fused(n, 1 - i / 10, None, None) for i, n in enumerate(numbers)]
+
+
+def test_of_overlapping_passages_the_better_one_stays() -> None:
+    """Three overlapping passages in a row give one place, or two when the middle one is not the best."""
+    known = {n: passage(n, n * 80) for n in range(1, 6)} | {9: passage(9, 80, "other")}
+    assert ids(drop_neighbours(ranking(2, 1, 3, 5, 9), known, 3)) == [2, 5, 9]
+    assert ids(drop_neighbours(ranking(1, 2, 3, 5, 9), known, 3)) == [1, 3, 5]
+
+
+def test_dropped_passages_come_back_rather_than_nothing() -> None:
+    """A single short document still gives k passages, in their order; unknown ones are left out."""
+    known = {n: passage(n, n * 80) for n in range(1, 4)}
+    assert ids(drop_neighbours(ranking(2, 8, 1, 3), known, 3)) == [2, 1, 3]
+    assert ids(drop_neighbours(ranking(2, 8, 1, 3), known, 2)) == [2, 1]
+    assert drop_neighbours([], known, 3) == []
