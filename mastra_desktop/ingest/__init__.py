@@ -1,0 +1,1 @@
+"""From a file to its text, and from the text to passages."""
