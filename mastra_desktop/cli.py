@@ -251,7 +251,8 @@ def _show_conversation(args: argparse.Namespace, paths: Paths, environ: Mapping[
         branch = await core.conversations.whole(args.id)
         if args.json:
             shown = conversation_json(branch.conversation)
-            _print_json(shown | {"messages": [message_json(m) for m in branch.messages]})
+            book = await core.prices.book()
+            _print_json(shown | {"messages": [message_json(m, book.cost_of(m)) for m in branch.messages]})
             return DONE
         for m in branch.messages:
             state = "" if m.state is MessageState.DONE else f"  [{m.state}]"

@@ -27,6 +27,7 @@ from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.conversations import ConversationsService
 from mastra_desktop.services.health import HealthService
 from mastra_desktop.services.keys import KeyService
+from mastra_desktop.services.prices import PriceService
 from mastra_desktop.services.providers import ProvidersService
 from mastra_desktop.store import messages
 from mastra_desktop.store.database import Database
@@ -55,6 +56,7 @@ class Core:
     conversations: ConversationsService
     providers: ProvidersService
     keys: KeyService
+    prices: PriceService
     health: HealthService
     interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
 
@@ -110,6 +112,7 @@ async def open_core(
             conversations=conversations,
             providers=providers,
             keys=KeyService(secrets, providers, bus),
+            prices=PriceService(paths, db, providers, bus),
             health=HealthService(paths, db, secrets, providers),
             interrupted=len(interrupted),
         )

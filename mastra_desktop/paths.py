@@ -27,6 +27,10 @@ class Paths:
         return self.home / "config.toml"
 
     @property
+    def prices(self) -> Path:
+        return self.home / "prices.toml"
+
+    @property
     def database(self) -> Path:
         return self.home / "mastra.db"
 

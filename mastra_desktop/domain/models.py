@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 LOCAL_PROVIDER_ID = "local"
 LOCAL_MODEL_ID = "local/default"
@@ -17,6 +18,25 @@ class ModelInfo:
     name: str  # shown to the person
     on_this_computer: bool = False
     context_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPrice:
+    """What is known of a model: tokens, and US dollars per 1 million tokens. None is unknown, never 0.
+
+    The prices hold for prompts of at most `up_to` tokens. An `output` of 0 beside an `input` above 0 is an
+    embedding model's.
+    """
+
+    context_tokens: int | None = None
+    input: Decimal | None = None
+    cached: Decimal | None = None  # input that the vendor had seen before
+    output: Decimal | None = None
+    up_to: int | None = None
+
+    @property
+    def free(self) -> bool:
+        return self.input == 0 and self.output == 0
 
 
 @dataclass(frozen=True, slots=True)

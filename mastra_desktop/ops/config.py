@@ -137,6 +137,7 @@ class LocalConfig(Section):
 class ProviderConfig(Section):
     id: str = Field(pattern=r"^[a-z0-9_-]{1,64}$", description="1 to 64 lower-case letters, digits, - and _")
     kind: ProviderKind
+    enabled: bool = True  # off: it stays here, but is neither offered nor asked
     base_url: HttpAddress = ""  # empty: the kind's own
     models: tuple[Annotated[str, Field(min_length=1, description="a model's name")], ...] = Field(
         (), strict=False

@@ -98,7 +98,7 @@ def _edit(file: Path, edit: Callable[[TOMLDocument], None]) -> None:
     result = tomlkit.dumps(document)
     check(result, file, {})
     try:
-        _replace(file, result)
+        replace_text(file, result)
     except OSError as error:
         raise StorageError(
             f"{file} cannot be written: {error.strerror or error}.",
@@ -107,8 +107,8 @@ def _edit(file: Path, edit: Callable[[TOMLDocument], None]) -> None:
         ) from error
 
 
-def _replace(file: Path, text: str) -> None:
-    """All of `text` or the old file, also after a power cut."""
+def replace_text(file: Path, text: str) -> None:
+    """All of `text` or the old file, also after a power cut. Raises OSError."""
     target = file.resolve()  # a link into someone's dotfiles stays a link
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".config-", suffix=".toml")
     try:

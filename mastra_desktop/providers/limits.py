@@ -47,6 +47,11 @@ class MinuteLimits:
         self._went: deque[Place] = deque()  # the last minute, oldest first
         self._line: deque[Place] = deque()
 
+    def used(self) -> tuple[int, int]:
+        """Requests and tokens that went in the last minute. Nothing is counted while there is no limit."""
+        self._forget_old(self._clock())
+        return len(self._went), sum(place.tokens for place in self._went)
+
     def line_up(self, tokens: int = 0) -> Place:
         """Takes a place at the end of the line. `pass_through` or `leave` must follow."""
         place = Place(tokens)
@@ -58,8 +63,7 @@ class MinuteLimits:
         if not self.requests and not self.tokens:
             return 0.0
         now = self._clock()
-        while self._went and self._went[0].at <= now - MINUTE_S:
-            self._went.popleft()
+        self._forget_old(now)
         # (when, tokens), newest first: those that went, then those ahead at the time they will go.
         plan = deque((went.at, went.tokens) for went in reversed(self._went))
         for waiting in self._line:
@@ -83,6 +87,10 @@ class MinuteLimits:
         """Gives the place up; nothing happens without one."""
         if place in self._line:
             self._line.remove(place)
+
+    def _forget_old(self, now: float) -> None:
+        while self._went and self._went[0].at <= now - MINUTE_S:
+            self._went.popleft()
 
     def _earliest(self, plan: deque[tuple[float, int]], tokens: int, now: float) -> float:
         at = max(now, plan[0][0]) if plan else now

@@ -17,6 +17,7 @@ class Registry:
     def __init__(self, providers: Iterable[Provider]) -> None:
         self._providers = {provider.id: provider for provider in providers}
         self._fallbacks: Mapping[str, tuple[str, ...]] = {}
+        self._off: frozenset[str] = frozenset()
         self._retired: list[Provider] = []
 
     def fallbacks(self, model_id: str) -> tuple[str, ...]:
@@ -28,6 +29,11 @@ class Registry:
         try:
             return self._providers[provider_id]
         except KeyError:
+            if provider_id in self._off:
+                raise NotFound(
+                    f"{provider_id} is switched off.",
+                    hint="Switch it on in Settings, or choose another model.",
+                ) from None
             known = ", ".join(self._providers) or "none"
             raise NotFound(
                 f"There is no provider named “{provider_id}”.",
@@ -67,11 +73,15 @@ class Registry:
         return found, failed
 
     async def replace(
-        self, providers: Iterable[Provider], fallbacks: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        providers: Iterable[Provider],
+        fallbacks: Mapping[str, tuple[str, ...]] | None = None,
+        off: frozenset[str] = frozenset(),
     ) -> None:
         """From now on these; the same object may be among the old and the new. `fallbacks`: provider id
-        to model ids."""
+        to model ids. `off`: those that exist and are not to be asked."""
         old = self._providers
+        self._off = off
         self._fallbacks = dict(fallbacks or {})
         self._providers = {provider.id: provider for provider in providers}
         kept = {id(provider) for provider in self._providers.values()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from mastra_desktop.domain.chat import Conversation, Message
@@ -69,7 +70,8 @@ def conversation_json(c: Conversation) -> dict[str, Any]:
     }
 
 
-def message_json(m: Message) -> dict[str, Any]:
+def message_json(m: Message, cost_usd: Decimal | None = None) -> dict[str, Any]:
+    """`cost_usd` None: unknown, or nobody was asked."""
     return {
         "id": m.id,
         "parent_id": m.parent_id,
@@ -85,6 +87,7 @@ def message_json(m: Message) -> dict[str, Any]:
         "total_ms": milliseconds(m.total_ms),
         "error": error_json(m.error) if m.error else None,
         "siblings": list(m.sibling_ids),
+        "cost_usd": None if cost_usd is None else float(cost_usd),
     }
 
 

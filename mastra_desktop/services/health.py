@@ -71,7 +71,8 @@ class HealthService:
             "disk": self._disk,
         }
         for provider in self._providers.config.providers:
-            checks[provider.id] = partial(self._provider, provider.id)
+            check = partial(self._provider, provider.id) if provider.enabled else self._switched_off
+            checks[provider.id] = check
         return Report(tuple(await asyncio.gather(*(_timed(name, run) for name, run in checks.items()))))
 
     async def _config(self) -> tuple[Status, str]:
@@ -111,6 +112,9 @@ class HealthService:
         if free < LOW_DISK_BYTES:
             return Status.UNHEALTHY, f"The disk is nearly full: {words}"
         return Status.HEALTHY, words
+
+    async def _switched_off(self) -> tuple[Status, str]:
+        return Status.HEALTHY, "Switched off."
 
     async def _provider(self, provider_id: str) -> tuple[Status, str]:
         found = await self._providers.test_saved(provider_id)

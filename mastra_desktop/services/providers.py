@@ -47,6 +47,7 @@ class ServerInfo:
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     fallbacks: tuple[str, ...] = ()
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,11 @@ class ProvidersService:
 
     async def start(self) -> None:
         """Fills the registry from the configuration."""
-        usable = (p for p in self.config.providers if p.base_url or p.kind in BASE_URLS)
+        usable = [p for p in self.config.providers if p.base_url or p.kind in BASE_URLS]
         fallbacks = {p.id: p.fallbacks for p in self.config.providers}
-        await self._registry.replace([self._local, *(self._build(p) for p in usable)], fallbacks)
+        asked = [self._local, *(self._build(p) for p in usable if p.enabled)]
+        off = frozenset(p.id for p in usable if not p.enabled)
+        await self._registry.replace(asked, fallbacks, off)
 
     async def aclose(self) -> None:
         await self._pool.aclose()
@@ -108,6 +111,25 @@ class ProvidersService:
     async def models(self) -> tuple[list[ModelInfo], dict[str, ErrorInfo]]:
         """The models that can be asked now, and why a provider offers none."""
         return await self._registry.models()
+
+    async def listed(self, provider_id: str) -> list[ModelInfo]:
+        """Every model that the provider itself lists, also those that are not offered here.
+
+        Raises NotFound, and a MastraError when it cannot be asked.
+        """
+        self._registry.provider(provider_id)  # raises NotFound, also for one that is switched off
+        found = next((p for p in self.config.providers if p.id == provider_id), None)
+        if found is None:
+            return await self._local.models()
+        return await self._build(found.model_copy(update={"models": ()})).models()
+
+    def used(self, provider_id: str) -> tuple[int, int]:
+        """Requests and tokens of the last minute, as far as they count towards its own limits."""
+        found = next((p for p in self.config.providers if p.id == provider_id), None)
+        if found is None:
+            return (0, 0)
+        guard = self._guards.get((provider_id, found.base_url or BASE_URLS.get(found.kind, "")))
+        return guard.limits.used() if guard is not None else (0, 0)
 
     def health(self) -> list[ProviderHealthChanged]:
         """Which providers are asked now; later changes come over the bus."""
@@ -136,6 +158,7 @@ class ProvidersService:
                     provider.requests_per_minute,
                     provider.tokens_per_minute,
                     tuple(provider.fallbacks),
+                    provider.enabled,
                 )
             )
         return found
@@ -210,8 +233,12 @@ class ProvidersService:
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
         fallbacks: tuple[str, ...] | None = None,
+        models: tuple[str, ...] | None = None,
+        enabled: bool | None = None,
     ) -> None:
         """Writes what is given into config.toml, the rest stays. Answers that run go on as they began.
+
+        No `models` at all means every one that the provider lists.
 
         Raises NotFound, and ConfigError when the result would be refused; the file is then as it was.
         """
@@ -222,6 +249,8 @@ class ProvidersService:
             "requests_per_minute": requests_per_minute,
             "tokens_per_minute": tokens_per_minute,
             "fallbacks": list(fallbacks) if fallbacks is not None else None,
+            "models": list(models) if models is not None else None,
+            "enabled": enabled,
         }
         given = {name: value for name, value in changes.items() if value is not None}
         if base_url:

@@ -1,0 +1,218 @@
+"""What models cost: a dated table that comes along, and the person's own figures in `prices.toml` over it.
+
+Both files have this form; names in quotes, the second part of a heading is a kind or a provider's id:
+
+    as_of = 2025-12-01
+    [kind.openai]
+    "gpt-4.1" = { context = 1_047_576, input = 2.00, cached = 0.50, output = 8.00 }
+    [provider.team]
+    "big*" = { input = 1.00, output = 3.00, up_to = 200_000 }
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from mastra_desktop.domain.chat import Usage
+from mastra_desktop.domain.errors import ConfigError, StorageError
+from mastra_desktop.domain.models import ModelPrice
+from mastra_desktop.ops.config import read_text
+from mastra_desktop.ops.config_file import replace_text
+from mastra_desktop.ops.config_problems import Places, refused, shown, syntax_problem
+
+MILLION = 1_000_000
+UNKNOWN = ModelPrice()
+
+_Scope = Literal["kind", "provider"]
+_DATED = re.compile(r"(.+)-(?:20\d{6}|20\d\d-\d\d-\d\d)")
+_COUNTS = ("context", "up_to")
+_PRICES = ("input", "cached", "output")
+_MOST_TOKENS = 1_000_000_000
+_MOST_DOLLARS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """The entries of one file by (scope, kind or provider id, name). `as_of` is None where none is given."""
+
+    as_of: date | None = None
+    entries: Mapping[tuple[_Scope, str, str], ModelPrice] = field(default_factory=dict)
+
+    def find(self, scope: _Scope, key: str, name: str) -> ModelPrice | None:
+        """The entry of that name, else of the name without its date, else of the longest beginning."""
+        dated = _DATED.fullmatch(name)
+        for exact in (name, dated[1]) if dated else (name,):
+            if (found := self.entries.get((scope, key, exact))) is not None:
+                return found
+        for length in range(len(name), -1, -1):
+            if (found := self.entries.get((scope, key, f"{name[:length]}*"))) is not None:
+                return found
+        return None
+
+
+def find(kind: str, provider_id: str, name: str, own: PriceTable, shipped: PriceTable) -> ModelPrice | None:
+    """What is known of a model: the person's figures for the provider, then for the kind, then ours.
+
+    An own entry that gives any price gives all of them; without, it only changes the context.
+    """
+    base = shipped.find("kind", kind, name)
+    for entry in (own.find("kind", kind, name), own.find("provider", provider_id, name)):
+        if entry is None:
+            continue
+        context = entry.context_tokens or (base.context_tokens if base else None)
+        priced = any(getattr(entry, part) is not None for part in _PRICES)
+        base = replace(entry if priced or base is None else base, context_tokens=context)
+    return base
+
+
+def cost(
+    usage: Usage, price: ModelPrice, *, cached_beside_input: bool, reasoning_beside_output: bool
+) -> Decimal | None:
+    """In US dollars; None when any figure it needs is unknown.
+
+    Vendors count cached tokens among the input or beside it, reasoning among the output or beside it.
+    """
+    if price.free and not price.cached:
+        return Decimal(0)
+    read, written = usage.input_tokens, usage.output_tokens
+    if read is None or written is None or price.input is None or price.output is None:
+        return None
+    cached = usage.cached_input_tokens or 0
+    if cached and price.cached is None:
+        return None
+    whole = read + cached if cached_beside_input else read
+    if price.up_to is not None and whole > price.up_to:
+        return None
+    if reasoning_beside_output:
+        written += usage.reasoning_tokens or 0
+    parts = max(whole - cached, 0) * price.input + cached * (price.cached or 0) + written * price.output
+    return parts / MILLION
+
+
+def read_table(file: Path) -> PriceTable:
+    """The file's entries; none when it is missing. Raises ConfigError that names the line."""
+    try:
+        text = read_text(file)
+    except FileNotFoundError:
+        return PriceTable()
+    return parse_table(text, file)
+
+
+def parse_table(text: str, file: Path) -> PriceTable:
+    """`text`, the content of `file`, as a table. Raises ConfigError with every problem and its line."""
+    try:
+        values: dict[str, Any] = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise refused([syntax_problem(error, file, text)]) from error
+    problems = list(_problems(values, Places(file, text, {})))
+    if problems:
+        raise refused(problems)
+    entries: dict[tuple[_Scope, str, str], ModelPrice] = {}
+    scopes: tuple[_Scope, ...] = ("kind", "provider")
+    for scope in scopes:
+        for key, models in values.get(scope, {}).items():
+            for name, figures in models.items():
+                entries[scope, key, name] = _price(figures)
+    return PriceTable(values.get("as_of"), entries)
+
+
+def put_price(file: Path, provider_id: str, name: str, price: ModelPrice | None) -> None:
+    """Writes an own entry for that provider's model, None takes it out; the rest of the file stays.
+
+    Raises ConfigError when the file is broken, StorageError when it cannot be written: it is then as it was.
+    """
+    import tomlkit
+
+    try:
+        text = read_text(file)
+    except FileNotFoundError:
+        text = ""
+    parse_table(text, file)  # a broken file is the person's to mend, never ours to overwrite
+    document: Any = tomlkit.parse(text)
+    providers = document.setdefault("provider", tomlkit.table(is_super_table=True))
+    models = providers.setdefault(provider_id, tomlkit.table())
+    if price is None:
+        models.pop(name, None)
+    else:
+        entry = tomlkit.inline_table()
+        entry.update(_figures(price))
+        models[name] = entry
+    result = tomlkit.dumps(document)
+    parse_table(result, file)
+    try:
+        replace_text(file, result)
+    except OSError as error:
+        raise StorageError(
+            f"{file} cannot be written: {error.strerror or error}.",
+            hint="Check the folder's permissions and the space on its disk. Nothing was changed.",
+            detail=str(error),
+        ) from error
+
+
+def _figures(price: ModelPrice) -> dict[str, object]:
+    import tomlkit
+
+    written: dict[str, object] = {}
+    if price.context_tokens is not None:
+        written["context"] = price.context_tokens
+    for part in _PRICES:
+        value: Decimal | None = getattr(price, part)
+        if value is not None:
+            written[part] = tomlkit.float_(f"{value:f}" if value % 1 else f"{value:.2f}")
+    if price.up_to is not None:
+        written["up_to"] = price.up_to
+    return written
+
+
+def _price(figures: Mapping[str, Any]) -> ModelPrice:
+    amounts = {key: Decimal(figures[key]) for key in _PRICES if key in figures}
+    context, up_to = figures.get("context"), figures.get("up_to")
+    return ModelPrice(context, amounts.get("input"), amounts.get("cached"), amounts.get("output"), up_to)
+
+
+def _problems(values: Mapping[str, Any], places: Places) -> Iterator[str]:
+    for key, value in values.items():
+        if key == "as_of":
+            if type(value) is not date:
+                yield f"{places.name((key,))} is {shown(value)}; allowed is a date like 2025-12-01."
+        elif key not in ("kind", "provider"):
+            yield f"{places.name((key,))} is no key that exists; allowed are as_of, [kind.…] and [provider.…]."
+        elif not isinstance(value, Mapping):
+            yield f"{places.name((key,))} is {shown(value)}; allowed are headings like [{key}.name]."
+        else:
+            for name, models in value.items():
+                if isinstance(models, Mapping):
+                    yield from _entry_problems(models, (key, name), places)
+                else:
+                    yield f"{places.name((key, name))} is {shown(models)}; allowed is a table of models."
+
+
+def _entry_problems(models: Mapping[str, Any], path: tuple[str, str], places: Places) -> Iterator[str]:
+    for model, figures in models.items():
+        place = (*path, model)
+        if not isinstance(figures, Mapping):
+            yield f"{places.name(place)} is {shown(figures)}; allowed is {{ input = 2.00, output = 8.00 }}."
+            continue
+        for key, value in figures.items():
+            where = places.name((*place, key))
+            if key in _COUNTS:
+                if type(value) is not int or not 1 <= value <= _MOST_TOKENS:
+                    yield f"{where} is {shown(value)}; allowed is a whole number of tokens from 1."
+            elif key not in _PRICES:
+                yield f"{where} is no key that exists; allowed are context, input, cached, output and up_to."
+            elif not _is_price(value):
+                yield f"{where} is {shown(value)}; allowed are US dollars per 1 million tokens, from 0."
+
+
+def _is_price(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return False
+    number = Decimal(value)
+    return number.is_finite() and 0 <= number <= _MOST_DOLLARS
