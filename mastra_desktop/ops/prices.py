@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mastra_desktop.domain.chat import Usage
-from mastra_desktop.domain.errors import ConfigError, StorageError
+from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.domain.models import ModelPrice
 from mastra_desktop.ops.config import read_text
 from mastra_desktop.ops.config_file import replace_text
@@ -183,7 +183,7 @@ def _problems(values: Mapping[str, Any], places: Places) -> Iterator[str]:
             if type(value) is not date:
                 yield f"{places.name((key,))} is {shown(value)}; allowed is a date like 2025-12-01."
         elif key not in ("kind", "provider"):
-            yield f"{places.name((key,))} is no key that exists; allowed are as_of, [kind.…] and [provider.…]."
+            yield f"{places.name((key,))} is no key that exists; allowed: as_of, [kind.…], [provider.…]."
         elif not isinstance(value, Mapping):
             yield f"{places.name((key,))} is {shown(value)}; allowed are headings like [{key}.name]."
         else:

@@ -14,7 +14,6 @@ from mastra_desktop.store import conversations
 from mastra_desktop.store.database import Database
 from tests.store.turns import new_conversation
 
-
 Change = Callable[[Connection], object]
 
 
