@@ -56,7 +56,7 @@ def from_row(row: Sequence[Any], sibling_ids: tuple[str, ...] = ()) -> Message:
         Usage(*counts),
         first_token_ms,
         total_ms,
-        _error_from_json(error) if error else None,
+        error_from_json(error) if error else None,
         sibling_ids,
     )
 
@@ -82,8 +82,9 @@ def error_json(error: ErrorInfo | None) -> str | None:
     return None if error is None else json.dumps(asdict(error), ensure_ascii=False)
 
 
-def _error_from_json(stored: str) -> ErrorInfo:
+def error_from_json(stored: str) -> ErrorInfo:
+    """What `error_json` made; one that cannot be read never hides what failed."""
     try:
         return ErrorInfo(**json.loads(stored))
     except (ValueError, TypeError):
-        return ErrorInfo("bug", "The answer failed; what went wrong could not be read.", detail=stored[:200])
+        return ErrorInfo("bug", "It failed; what went wrong could not be read.", detail=stored[:200])

@@ -13,13 +13,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
     text,
 )
 
-HEAD = "0001"  # the newest revision under migrations/versions; a test holds them together
+HEAD = "0002"  # the newest revision under migrations/versions; a test holds them together
 
 metadata = MetaData()
 
@@ -80,4 +81,108 @@ drafts = Table(
     metadata,
     Column("conversation_id", Text, primary_key=True),
     Column("text", Text, nullable=False),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("seq", _Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("icon", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("embedder_id", Text, nullable=False),
+    Column("dimension", Integer),
+    Column("created_at", Float, nullable=False),
+    Column("paused", Integer, nullable=False),
+    Column("watched", Text, nullable=False),
+    Column("deleted_at", Float),
+)
+
+# `deleted_at` 0: gone for good, to be cleared away at the next occasion. `passages` and `embedded` are kept
+# in step with the passages, so that no list has to count them.
+documents = Table(
+    "documents",
+    metadata,
+    Column("seq", _Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("collection_id", Text, ForeignKey("collections.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("passages", Integer, nullable=False),
+    Column("embedded", Integer, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("error", Text),  # an ErrorInfo as JSON
+    Column("added_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),  # when it was last queued, read or ready
+    Column("replaces", Text),
+    Column("searchable", Integer, nullable=False),
+    Column("text_bytes", BigInteger, nullable=False),
+    Column("deleted_at", Float),
+    Index("ix_documents_collection", "collection_id", "source"),
+    Index("ix_documents_state", "state", "priority"),
+    Index("ix_documents_deleted", "deleted_at"),
+)
+
+# Apart, so that a list of documents never reads past their texts.
+document_texts = Table(
+    "document_texts",
+    metadata,
+    Column("document_seq", _Number, ForeignKey("documents.seq"), primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+)
+
+# `text` repeats a stretch of the document's: a hit is read in one step however long the document is, and
+# `passage_search`, which keeps no text, gets back what went in when a passage goes.
+# A number is never given twice: the index of meanings knows passages by it.
+passages = Table(
+    "passages",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("document_seq", _Number, ForeignKey("documents.seq"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("start_char", Integer, nullable=False),
+    Column("end_char", Integer, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("page", Integer),
+    Column("heading", Text, nullable=False),  # a list as JSON; "" without any
+    Column("embedded", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("ix_passages_position", "document_seq", "position", unique=True),
+    Index(
+        "ix_passages_pending",
+        "document_seq",
+        "position",
+        sqlite_where=text("embedded = 0"),
+        postgresql_where=text("embedded = 0"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+# The truth about meaning: float32, little-endian. What Chroma holds is made from this.
+passage_vectors = Table(
+    "passage_vectors",
+    metadata,
+    Column("passage_id", _Number, ForeignKey("passages.id"), primary_key=True, autoincrement=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+# What Chroma has yet to be told: vectors to put in, and passages whose vectors are to go.
+unindexed_vectors = Table(
+    "unindexed_vectors",
+    metadata,
+    Column("passage_id", _Number, primary_key=True, autoincrement=False),
+)
+removed_vectors = Table(
+    "removed_vectors",
+    metadata,
+    Column("passage_id", _Number, primary_key=True, autoincrement=False),
+    Column("collection_id", Text, nullable=False),
+    Column("embedder_id", Text, nullable=False),
 )

@@ -85,6 +85,12 @@ def index_text(text: str) -> str:
     return _CJK_RUN.sub(lambda run: f" {' '.join(_tokens(run[0], last=False))} ", _composed(text))
 
 
+def question_tokens(text: str) -> list[str]:
+    """The words of the index in a question, each once, in order; a run of Chinese as its pairs."""
+    pieces = _PIECE.findall(_composed(clean(text)).lower())
+    return list(dict.fromkeys(token for piece in pieces for token in _tokens(piece, last=True)))
+
+
 def clean(text: str) -> str:
     """`text` as every database can keep it: surrogates joined or replaced, no NUL."""
     if "\0" in text:

@@ -22,10 +22,10 @@ from mastra_desktop.store.upgrade import MIGRATIONS, bring_up_to_date
 from tests.store.conftest import make_empty
 from tests.store.turns import new_conversation
 
-FAILING = """
+FAILING = f"""
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "failing"
+down_revision = "{schema.HEAD}"
 def upgrade():
     op.execute("CREATE TABLE half_done (x INTEGER)")
     op.execute("UPDATE conversations SET title = 'changed'")
@@ -179,13 +179,15 @@ def test_failing_migration_goes_back(home: Path, url: str) -> None:
     asyncio.run(fill())
     scripts = home / "migrations"
     shutil.copytree(MIGRATIONS, scripts)
-    (scripts / "versions" / "m0002_failing.py").write_text(FAILING)
+    (scripts / "versions" / "m9999_failing.py").write_text(FAILING)
     engines = make_engines(url, read_only=False)
     with pytest.raises(Exception, match="syntax error"):
-        bring_up_to_date(engines, read_only=False, backups=home / "backups", migrations=scripts, head="0002")
+        bring_up_to_date(
+            engines, read_only=False, backups=home / "backups", migrations=scripts, head="failing"
+        )
     engines.dispose()
     (backup,) = (home / "backups").iterdir()
-    assert backup.name.startswith("before-0002-")
+    assert backup.name.startswith("before-failing-")
     for path in (home / "mastra.db", backup):
         assert query(path, "SELECT title FROM conversations") == [("precious",)]
         assert query(path, "SELECT name FROM sqlite_master WHERE name = 'half_done'") == []
