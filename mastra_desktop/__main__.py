@@ -6,12 +6,16 @@ import sys
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the window (no arguments), the model's child process, or a command. The exit code."""
+    """Runs the window (no arguments), a child process, or a command. The exit code."""
     args = sys.argv[1:] if argv is None else argv
     if args[:1] == ["_model-host"]:
         from mastra_desktop.providers.model_host import main as run_model_host
 
         return run_model_host()
+    if args[:1] == ["_read-host"]:
+        from mastra_desktop.ingest.read_host import main as run_read_host
+
+        return run_read_host()
     if not args:
         from mastra_desktop.app import run_window
 
