@@ -19,7 +19,7 @@ _PIECE = 1024 * 1024
 
 
 def check_archive(path: Path) -> None:
-    """Unpacks the whole file to nowhere, and archives within it too. What its directory claims is not trusted.
+    """Unpacks the whole file to nowhere, and archives within it too. Its directory may lie.
 
     Raises KnowledgeError when that is too much, or when the archive is damaged or locked.
     """
@@ -50,9 +50,7 @@ def _expand(file: IO[bytes], packed: int, before: int, depth: int) -> int:
             size = 0
             with archive.open(entry) as unpacked:
                 while piece := unpacked.read(_PIECE):
-                    if size == 0 and piece.startswith(b"PK\x03\x04"):
-                        kept += piece
-                    elif kept:
+                    if kept or (size == 0 and piece.startswith(b"PK\x03\x04")):
                         kept += piece
                     size += len(piece)
                     own += len(piece)

@@ -77,9 +77,7 @@ class TextBuilder:
     def done(self, *, title: str = "", summary: str = "", pages: int | None = None) -> ReadText:
         """The text read. Without a `summary` its words are counted."""
         text = "".join(self._parts)
-        return ReadText(
-            text, tuple(self.blocks), one_line(title), summary or measure(text), pages
-        )
+        return ReadText(text, tuple(self.blocks), one_line(title), summary or measure(text), pages)
 
 
 def one_line(text: str, longest: int = 300) -> str:
@@ -88,7 +86,7 @@ def one_line(text: str, longest: int = 300) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """"1 page", "1,204 pages"."""
+    """ "1 page", "1,204 pages"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 

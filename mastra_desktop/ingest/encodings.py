@@ -23,7 +23,7 @@ _EAST_ASIAN = ("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr")
 
 
 def decode(data: bytes, *, declared: str = "") -> str:
-    """The text of `data`, cleaned. `declared` is what the file itself says (a header, a meta tag), if anything.
+    """The text of `data`, cleaned. `declared` is what the file itself says (a header, a meta tag).
 
     Raises KnowledgeError when it is not text, or too long.
     """

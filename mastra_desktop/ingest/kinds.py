@@ -32,9 +32,9 @@ _SUFFIXES: dict[str, tuple[str, str]] = {
     "text": ("Text", "txt text log rst adoc org tex srt vtt ini cfg conf env properties"),
     "code": (
         "Code",
-        "py pyi js mjs cjs ts jsx tsx java c h cc cpp cxx hpp hh cs go rs rb php swift kt kts scala dart lua pl r "
-        "jl m mm sh bash zsh fish ps1 bat cmd sql css scss less vue svelte toml yaml yml xml xsl proto graphql "
-        "gradle cmake mk tf hcl zig nim ex exs erl hs ml clj lisp el vb fs asm s diff patch",
+        "py pyi js mjs cjs ts jsx tsx java c h cc cpp cxx hpp hh cs go rs rb php swift kt kts scala dart lua "
+        "pl r jl m mm sh bash zsh fish ps1 bat cmd sql css scss less vue svelte toml yaml yml xml xsl "
+        "proto graphql gradle cmake mk tf hcl zig nim ex exs erl hs ml clj lisp el vb fs asm s diff patch",
     ),
 }
 _BY_SUFFIX = {f".{suffix}": kind for kind, (_, suffixes) in _SUFFIXES.items() for suffix in suffixes.split()}
@@ -59,10 +59,17 @@ _REFUSED = (
     (b"fLaC", "sound"),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_READ = "PDF, Word, Excel, PowerPoint, OpenDocument, EPUB, web pages, Markdown, text, mail and pictures can be added."
+_READ = (
+    "PDF, Word, Excel, PowerPoint, OpenDocument, EPUB, web pages, Markdown, text, mail and pictures "
+    "can be added."
+)
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
 _OOXML = (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "sheet"))
-_OPEN_DOCUMENT = (("opendocument.text", "odt"), ("opendocument.spreadsheet", "ods"), ("opendocument.pres", "odp"))
+_OPEN_DOCUMENT = (
+    ("opendocument.text", "odt"),
+    ("opendocument.spreadsheet", "ods"),
+    ("opendocument.pres", "odp"),
+)
 
 
 def suffixes() -> frozenset[str]:
@@ -71,7 +78,7 @@ def suffixes() -> frozenset[str]:
 
 
 def kind_of(path: Path) -> str:
-    """What a person calls this kind of file, by its name: "PDF", "Word", "Code". "Text" for an unknown suffix."""
+    """What a person calls this kind of file, by its name: "PDF", "Word"; "Text" for an unknown suffix."""
     return _SUFFIXES[_BY_SUFFIX.get(path.suffix.lower(), "text")][0]
 
 
@@ -136,7 +143,9 @@ def _in_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-            mimetype = archive.open("mimetype").read(200).decode("ascii", "replace") if "mimetype" in names else ""
+            mimetype = (
+                archive.open("mimetype").read(200).decode("ascii", "replace") if "mimetype" in names else ""
+            )
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError) as error:
         raise KnowledgeError(
             "This file is damaged: its end may be missing.",

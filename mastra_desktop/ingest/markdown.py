@@ -51,9 +51,7 @@ def markdown_as_written(text: str) -> ReadText:
         for line, end, kind, level in _structure(parser.parse(body))
     ]
     blocks = _cover(text, marks)
-    title = next(
-        (text[block.start : block.end] for block in blocks if block.kind is BlockKind.HEADING), ""
-    )
+    title = next((text[block.start : block.end] for block in blocks if block.kind is BlockKind.HEADING), "")
     return ReadText(text, blocks, title=one_line(_HEADING_MARKS.sub("", title)), summary=measure(text))
 
 

@@ -50,7 +50,9 @@ def recognise(picture: bytes) -> str:
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # its threads only get in each other's way
     command = [program, "stdin", "stdout", "-l", _languages(program, environment)]
     try:
-        done = subprocess.run(command, input=picture, capture_output=True, timeout=_PICTURE_S, env=environment)
+        done = subprocess.run(
+            command, input=picture, capture_output=True, timeout=_PICTURE_S, env=environment
+        )
     except subprocess.TimeoutExpired as error:
         raise KnowledgeError("OCR took too long.", hint="A smaller picture may help.") from error
     if done.returncode != 0:

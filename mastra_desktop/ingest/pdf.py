@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -125,9 +126,7 @@ def _lines_of(text_page: pypdfium2.PdfTextPage) -> list[_Line]:
             boxes = [
                 text_page.get_charbox(index, loose=True) for index in (first, last) if index < count
             ] or [(0.0, 0.0, 0.0, 0.0)]
-            lines.append(
-                _Line(text, boxes[0][3], boxes[0][1], boxes[0][0], max(box[2] for box in boxes))
-            )
+            lines.append(_Line(text, boxes[0][3], boxes[0][1], boxes[0][0], max(box[2] for box in boxes)))
         start = end + 1
     return lines
 
@@ -165,7 +164,7 @@ def _add_page(builder: TextBuilder, lines: list[_Line], page: int, sizes: list[f
     right = max(line.right for line in lines)
     left = min(line.left for line in lines)
     full = left + (right - left) * 0.72
-    steps = [a.bottom - b.bottom for a, b in zip(lines, lines[1:], strict=False) if 0 < a.bottom - b.bottom]
+    steps = [a.bottom - b.bottom for a, b in pairwise(lines) if a.bottom > b.bottom]
     step = median(steps) if steps else 0.0
     text, level, before = "", -1, None
     for line in lines:

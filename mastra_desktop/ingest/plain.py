@@ -30,7 +30,7 @@ def text_as_written(text: str) -> ReadText:
 
 
 def measure_lines(text: str) -> str:
-    """"84 lines"."""
+    """ "84 lines"."""
     number = text.count("\n") + (not text.endswith("\n"))
     return f"{number:,} {'line' if number == 1 else 'lines'}"
 

@@ -184,7 +184,7 @@ class _Child(asyncio.SubprocessProtocol):
                 return
             if len(self._data) < _HEAD + length:
                 return
-            letter = self._data[:1]
+            letter = bytes(self._data[:1])
             content = bytes(memoryview(self._data)[_HEAD : _HEAD + length])
             del self._data[: _HEAD + length]
             self._take(letter, content)

@@ -45,7 +45,7 @@ _IN_ARCHIVES = frozenset(("docx", "pptx", "sheet", "ods", "odt", "odp", "epub"))
 def read(
     path: Path, *, password: str = "", on_progress: Callable[[int, int], None] = lambda _done, _of: None
 ) -> ReadText:
-    """The file's text and its structure. `on_progress` hears (pages done, pages in all), where there are pages.
+    """The file's text and its structure. `on_progress` hears (pages done, pages in all).
 
     Raises KnowledgeError with the reason when it cannot be read or holds no text. Blocks; runs unbounded,
     so strangers' files are read by `ReadingProcess`.

@@ -20,7 +20,11 @@ def make_pdf(pages: Iterable[Sequence[tuple[int, str]]], *, title: str = "") -> 
             if line:
                 parts.append(f"BT /F1 {size} Tf 1 0 0 1 60 {y:.1f} Tm ({escaped}) Tj ET")
         streams.append("\n".join(parts).encode("latin-1"))
-    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
     objects.append(f"<< /Title ({title}) >>".encode())
     kids = []
     for stream in streams:
@@ -40,7 +44,10 @@ def make_pdf(pages: Iterable[Sequence[tuple[int, str]]], *, title: str = "") -> 
     at = len(out)
     out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    out += b"trailer << /Size %d /Root 1 0 R /Info 4 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, at)
+    out += b"trailer << /Size %d /Root 1 0 R /Info 4 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
+        len(objects) + 1,
+        at,
+    )
     return bytes(out)
 
 
