@@ -16,6 +16,9 @@ order (the last one repeats), else the one that the model's name in the request 
     html, garbage        a web page, random bytes               empty      an answer without text
     markdown, reasoning  what their names say                   long-N     N pieces
     echo                 repeats the last message               crlf, multi-byte, keepalive
+    no-tools             400 for a request with tools           only-auto  400 for a forced call
+
+Asked with tools by a name that says nothing of them, it calls the first one.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from tests.fakes_scripts import MARKDOWN, USAGE, Script, script_for, status_scri
 from tests.fakes_wires import (
     ANSWERS,
     answer_parts,
+    call_of_tool,
     content_type,
     embeddings,
     list_of_models,
@@ -241,6 +245,8 @@ class ScriptedProvider:
         if model.startswith("flaky-"):
             failed = self._failed_for[model] = self._failed_for.get(model, 0) + 1
             return status_script(500) if failed <= int(model[6:]) else self._normal
+        if called := call_of_tool(request.path, request.body, model):
+            return called
         messages = request.body.get("messages") or [{}]
         return script_for(model, self._normal, str(messages[-1].get("content", "")))
 

@@ -123,6 +123,18 @@ def embeddings(path: str, body: dict[str, Any]) -> Script | None:
     return Script(content_type="application/json", body=json.dumps(rows).encode())
 
 
+def call_of_tool(path: str, body: dict[str, Any], model: str) -> Script | None:
+    """A call of the first tool when the request offers some; None when it does not, or has results."""
+    tools = body.get("tools")
+    if not tools or model not in ("normal", "fast", "slow", "first", "no-tools", "only-auto"):
+        return None
+    if model == "no-tools" or (model == "only-auto" and body.get("tool_choice") not in (None, "auto")):
+        return status_script(400, "this model does not support tools", "invalid_request_error")
+    tool = tools[0].get("functionDeclarations", tools)[0]
+    name = (tool.get("function") or tool)["name"]
+    return Script(tool_calls=(("call_0001", name, '{"city": "Paris"}'),))
+
+
 def shown_key(headers: dict[str, str]) -> str:
     return (
         headers.get("x-api-key")

@@ -41,7 +41,11 @@ class ModelPrice:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTest:
-    """What a connection test found. `error` is empty when it worked; times in milliseconds."""
+    """What a connection test found. `error` is empty when it worked; times in milliseconds.
+
+    `tools`: whether a well-formed call of a tool came back, None when that was not tried or found out.
+    `asked`: the model that answered.
+    """
 
     model_names: tuple[str, ...]
     streams: bool
@@ -49,6 +53,8 @@ class ProviderTest:
     error_code: str = ""
     error: str = ""
     hint: str = ""
+    tools: bool | None = None
+    asked: str = ""
 
 
 def split_model_id(model_id: str) -> tuple[str, str]:

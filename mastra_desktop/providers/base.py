@@ -28,8 +28,9 @@ class Provider(Protocol):
         """The models it offers, in its own order. Raises a `MastraError`."""
         ...
 
-    async def test(self) -> ProviderTest:
-        """Tries the list of models and one short streamed answer. Trouble is told, not raised."""
+    async def test(self, *, tools: bool = True) -> ProviderTest:
+        """Tries the list of models, one short streamed answer, and with `tools` a call of a tool where
+        there may be some. Trouble is told, not raised."""
         ...
 
     async def aclose(self) -> None:

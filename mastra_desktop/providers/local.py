@@ -182,7 +182,7 @@ class LocalProvider:
             )
         ]
 
-    async def test(self) -> ProviderTest:
+    async def test(self, *, tools: bool = True) -> ProviderTest:
         """Loads the model if need be and has it say a few words; the latency is that of the first one."""
         names: tuple[str, ...] = ()
         latency_ms: float | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -11,7 +10,6 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from mastra_desktop.domain.chat import Role
 from mastra_desktop.domain.errors import (
     AuthError,
     BadRequest,
@@ -27,7 +25,6 @@ from mastra_desktop.domain.replies import (
     Answer,
     AnswerEnd,
     Prompt,
-    PromptMessage,
     ProviderEvent,
     ReasoningDelta,
     TextDelta,
@@ -37,12 +34,12 @@ from mastra_desktop.providers.answer import BROKEN, AnswerReader, no_chat_server
 from mastra_desktop.providers.failures import network_error, status_error
 from mastra_desktop.providers.http import HttpPool, with_retries
 from mastra_desktop.providers.sse import MAX_EVENT_BYTES
+from mastra_desktop.providers.trial import try_out
 
 if TYPE_CHECKING:
     import httpx
 
 _MAX_ERROR_BYTES = 64 * 1024
-_TEST_TIMEOUT_S = 60
 _DRAIN_S = 0.1
 
 
@@ -179,32 +176,16 @@ class HttpProvider:
             raise ProviderError(f"{self.host} sent {len(vectors)} embeddings for {len(texts)} texts.")
         return vectors
 
-    async def test(self) -> ProviderTest:
-        """Lists the models and asks the first for one piece of an answer. Trouble is told, not raised."""
-        names: tuple[str, ...] = ()
-        latency_ms = None
-        streamed = False
-        try:
-            async with asyncio.timeout(_TEST_TIMEOUT_S):
-                names = tuple(model.name for model in await self.models())
-                if not names:
-                    raise ProviderError(f"{self.host} offers no model.", hint="Load a model there first.")
-                prompt = Prompt(names[0], (PromptMessage(Role.USER, "Say hello."),))
-                path, body = self.wire.request(prompt, stream=True)
-                reader = self.wire.reader(self.host, prompt)
-                began = time.perf_counter()
-                async with aclosing(self._answer(path, orjson.dumps(body), reader)) as batches:
-                    async for _ in batches:
-                        latency_ms = (time.perf_counter() - began) * 1000
-                        break
-                streamed = reader.streamed
-        except TimeoutError:
-            error: MastraError = ProviderTimeout(f"{self.host} did not answer within {_TEST_TIMEOUT_S} s.")
-        except MastraError as caught:
-            error = caught
-        else:
-            return ProviderTest(names, streamed, latency_ms)
-        return ProviderTest(names, False, None, error.code, error.message, error.hint)
+    async def test(self, *, tools: bool = True) -> ProviderTest:
+        """Lists the models and asks the first for one piece of an answer, then with `tools` for a call of
+        one. Trouble is told, not raised."""
+
+        def ask(prompt: Prompt) -> tuple[AnswerReader, AsyncGenerator[list[ProviderEvent]]]:
+            path, body = self.wire.request(prompt, stream=True)
+            reader = self.wire.reader(self.host, prompt)
+            return reader, self._answer(path, orjson.dumps(body), reader)
+
+        return await try_out(self.host, self.models, ask, tools=tools)
 
     async def aclose(self) -> None:
         """Nothing of its own to close: connections belong to the shared pool."""

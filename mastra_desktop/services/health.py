@@ -117,7 +117,7 @@ class HealthService:
         return Status.HEALTHY, "Switched off."
 
     async def _provider(self, provider_id: str) -> tuple[Status, str]:
-        found = await self._providers.test_saved(provider_id)
+        found = await self._providers.test_saved(provider_id, tools=False)
         if found.error:
             return Status.UNHEALTHY, f"{found.error} {found.hint}".strip()
         models = f"{len(found.model_names)} models"

@@ -180,8 +180,9 @@ class ProvidersService:
         )
         return await self._test(provider)
 
-    async def test_saved(self, provider_id: str) -> ProviderTest:
-        return await self._test(self._registry.provider(provider_id))
+    async def test_saved(self, provider_id: str, *, tools: bool = True) -> ProviderTest:
+        """Tries a provider as it is configured. Raises NotFound."""
+        return await self._test(self._registry.provider(provider_id), tools=tools)
 
     async def test_key(self, provider_id: str, key: str) -> ProviderTest:
         """Tries a configured provider with another key than its own. Raises NotFound."""
@@ -189,7 +190,7 @@ class ProvidersService:
         found = next((p for p in self.config.providers if p.id == provider_id), None)
         if found is None:
             raise BadRequest("The built-in model needs no key.")
-        return await self._test(self._build(found, self._given(key)))
+        return await self._test(self._build(found, self._given(key)), tools=False)
 
     def key_variables(self, provider_id: str) -> tuple[str, ...]:
         """The environment's variables that may hold this provider's key."""
@@ -312,9 +313,9 @@ class ProvidersService:
 
         return given_key
 
-    async def _test(self, provider: Provider) -> ProviderTest:
+    async def _test(self, provider: Provider, *, tools: bool = True) -> ProviderTest:
         """What it says of itself may quote the key: that is taken out."""
-        found = await provider.test()
+        found = await provider.test(tools=tools)
         return replace(found, error=self._known.clean(found.error), hint=self._known.clean(found.hint))
 
     def _build(self, settings: ProviderConfig, key: Key | None = None) -> Provider:

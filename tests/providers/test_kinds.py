@@ -208,7 +208,7 @@ def test_the_key_goes_into_its_header_only(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", SPOKEN)
 def test_models_are_listed_and_the_test_tells(kind: str) -> None:
-    """Names without the vendor's prefixes; the connection test streams."""
+    """Names without the vendor's prefixes; the connection test streams, and has a tool called."""
 
     async def models(provider: HttpProvider) -> list[ModelInfo]:
         return await provider.models()
@@ -220,6 +220,7 @@ def test_models_are_listed_and_the_test_tells(kind: str) -> None:
         assert [model.id for model in run(server, kind, models)] == ["work/first", "work/second"]
         told = run(server, kind, test)
     assert (told.model_names, told.streams, told.error) == (("first", "second"), True, "")
+    assert (told.asked, told.tools) == ("first", True)
 
 
 @pytest.mark.parametrize("kind", SPOKEN)

@@ -21,12 +21,10 @@ class ServerTestResult(Panel):
         self._theme_controller, self._icons = theme, icons
         self._mark = Icon("circle-check", theme, icons, "success.fg", 17)
         self._title = label("", "strong", wrap=True)
-        self._time = label("", "small")
         head = QHBoxLayout()
         head.setSpacing(8)
         head.addWidget(self._mark)
         head.addWidget(self._title, 1)
-        head.addWidget(self._time)
         self._cause = label("", "secondary", wrap=True)
         self._remedy = label("", "small", wrap=True)
         self._facts: QWidget | None = None
@@ -42,12 +40,7 @@ class ServerTestResult(Panel):
         if test.error_code:
             self.show_error(ErrorInfo(test.error_code, test.error, test.hint))
             return
-        time = (
-            self.tr("answered in {n} ms").format(n=f"{test.latency_ms:,.0f}")
-            if test.latency_ms is not None
-            else ""
-        )
-        self._show("success", "circle-check", self.tr("Connected to {host}").format(host=host), time)
+        self._show("success", "circle-check", self.tr("Connected to {host}").format(host=host))
         count = len(test.model_names)
         facts = [self.tr("Key accepted")] if with_key else []
         facts.append(self.tr("1 model found") if count == 1 else self.tr("{n} models found").format(n=count))
@@ -56,13 +49,20 @@ class ServerTestResult(Panel):
             ticks.append(self._fact("check", self.tr("Streaming works")))
         else:
             ticks.append(self._fact("info", self.tr("Answers come whole, not word by word"), good=False))
+        if test.tools is not None:
+            words = self.tr("Tools work") if test.tools else self.tr("Does not call tools")
+            ticks.append(self._fact("check" if test.tools else "info", words, good=test.tools))
+        if test.latency_ms is not None:
+            several = self.tr("{model} answered in {n} ms")  # then it matters who did
+            words = several if count > 1 and test.asked else self.tr("Answered in {n} ms")
+            ticks.append(self._fact("clock", words.format(model=test.asked, n=f"{test.latency_ms:,.0f}")))
         self._facts = flow(ticks)
         self._facts.setContentsMargins(25, 0, 0, 0)
         self.column.addWidget(self._facts)
         self.setAccessibleDescription(", ".join(tick.text() for tick in self._facts.findChildren(IconText)))
 
     def show_error(self, error: ErrorInfo) -> None:
-        self._show("danger", "circle-alert", title_of(error), "")
+        self._show("danger", "circle-alert", title_of(error))
         self._cause.setText(error.message)
         self._remedy.setText(error.hint)
         self._cause.setVisible(bool(error.message))
@@ -73,7 +73,7 @@ class ServerTestResult(Panel):
         """Everything that is shown, for whoever cannot see it."""
         return f"{self.accessibleName()}. {self.accessibleDescription()}"
 
-    def _show(self, tone: str, icon: str, title: str, time: str) -> None:
+    def _show(self, tone: str, icon: str, title: str) -> None:
         if self._facts is not None:
             self._facts.hide()
             self._facts.deleteLater()
@@ -81,8 +81,6 @@ class ServerTestResult(Panel):
         self.set_colors(f"{tone}.subtle", f"{tone}.border")
         self._mark.set(icon, f"{tone}.fg")
         self._title.setText(title)
-        self._time.setText(time)
-        self._time.setVisible(bool(time))
         self._cause.hide()
         self._remedy.hide()
         self.setAccessibleName(title)
