@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mastra_desktop.domain.errors import DataHomeBusy, MastraError
+from mastra_desktop.domain.events import KeysLocked
 from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops.bus import Bus
 from mastra_desktop.ops.cache import Cache
@@ -89,7 +90,12 @@ async def open_core(
         stack.push_async_callback(db.close)
         interrupted = await db.write(messages.mark_interrupted, time.time()) if owning else []
 
-        secrets = Secrets(environ=environ, file=PassphraseFile(paths.home / KEY_FILE), on_key=known.add)
+        secrets = Secrets(
+            environ=environ,
+            file=PassphraseFile(paths.home / KEY_FILE),
+            on_key=known.add,
+            on_locked=lambda: bus.publish(KeysLocked()),
+        )
         registry = Registry(())
         stack.push_async_callback(registry.aclose)
         providers = ProvidersService(paths, environ, loaded, secrets, registry, bus, known)

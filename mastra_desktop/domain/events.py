@@ -36,6 +36,11 @@ class ProvidersChanged:
     """Providers were added, edited or removed in the configuration."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeysLocked:
+    """A key was looked for and the file of keys is locked. Published once, until the app starts again."""
+
+
 class ProviderState(StrEnum):
     CLOSED = "closed"  # it is asked
     OPEN = "open"  # it failed too often and is left alone
@@ -86,6 +91,7 @@ BusEvent = (
     ConversationChanged
     | LocalModelChanged
     | ProvidersChanged
+    | KeysLocked
     | ProviderHealthChanged
     | CollectionChanged
     | DocumentChanged

@@ -44,6 +44,7 @@ class KeyStore:
     name: str
     is_persistent: bool
     has_locked_file: bool
+    place: Literal["keyring", "file", "memory"] = "keyring"
 
 
 class KeyService:
@@ -56,7 +57,8 @@ class KeyService:
 
     async def store(self) -> KeyStore:
         await self._secrets.open()
-        return KeyStore(self._secrets.store_name, self._secrets.is_persistent, self._secrets.has_locked_file)
+        secrets = self._secrets
+        return KeyStore(secrets.store_name, secrets.is_persistent, secrets.has_locked_file, secrets.place)
 
     async def state(self, provider_id: str) -> KeyState:
         """Where the provider's key is; also for one that is not configured."""
@@ -125,6 +127,7 @@ class KeyService:
         Raises StorageError for a wrong passphrase.
         """
         await self._secrets.unlock(passphrase)
+        log.info("file of keys opened")
         self._bus.publish(ProvidersChanged())
         return await self.store()
 

@@ -56,7 +56,8 @@ class Secrets:
 
     `environ` is where environment variables are read from, `MASTRA_PASSPHRASE` among them, which opens
     `file`. `find_backend` is for tests; by default `keyring` chooses. `on_key` is told each key that is
-    used, so that it can be kept out of logs. Without a keyring and without an open file, keys live in
+    used, so that it can be kept out of logs; `on_locked` is called once, when a key is looked for in vain
+    while `file` is locked. Without a keyring and without an open file, keys live in
     memory and `is_persistent` is False.
     """
 
@@ -67,6 +68,7 @@ class Secrets:
         *,
         file: PassphraseFile | None = None,
         on_key: Callable[[str], object] | None = None,
+        on_locked: Callable[[], object] | None = None,
         timeout_s: float = 3.0,
         find_backend: Callable[[], KeyringBackend | None] | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class Secrets:
         self._environ = environ or {}
         self._file = file
         self._on_key = on_key
+        self._on_locked = on_locked
         self._timeout_s = timeout_s
         self._find_backend = find_backend or _keyring_choice
         self._backend: KeyringBackend | None = None
@@ -93,6 +96,13 @@ class Secrets:
         if self._backend and not self._failed:
             return _trusted_name(self._backend)
         return ENCRYPTED_FILE if self._file and self._file.is_open else MEMORY
+
+    @property
+    def place(self) -> Literal["keyring", "file", "memory"]:
+        """The same in one word; memory before the first use."""
+        if not self.is_persistent:
+            return "memory"
+        return "file" if self.store_name == ENCRYPTED_FILE else "keyring"
 
     @property
     def is_persistent(self) -> bool:
@@ -160,6 +170,9 @@ class Secrets:
         for name in env_names:
             if key := self._environ.get(name):
                 return FoundKey(key, "environment", name)
+        if self._on_locked and self.has_locked_file:
+            tell, self._on_locked = self._on_locked, None
+            tell()
         return None
 
     async def set(self, provider_id: str, key: str) -> bool:

@@ -15,6 +15,7 @@ from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, describe
 from mastra_desktop.domain.events import (
     BusEvent,
     ConversationChanged,
+    KeysLocked,
     LocalModelChanged,
     ProviderHealthChanged,
     ProvidersChanged,
@@ -249,12 +250,20 @@ class MainWindow(QMainWindow):
                     self._refresh_timer.start()
                 case LocalModelChanged():
                     self.model_status.show_local_model(event)
+                case KeysLocked():
+                    self._ask_passphrase()
                 case ProviderHealthChanged():
                     self.model_status.show_health(event)
                 case ProvidersChanged():
                     self.chat.refresh_models()
                     if self.settings_pane is not None:
                         self.settings_pane.refresh()
+
+    def _ask_passphrase(self) -> None:
+        """A key is needed and the file of keys is locked."""
+        from mastra_desktop.ui.panes.passphrase_dialog import Passphrases
+
+        Passphrases(self._theme, self._icons, self, self.tasks, self).ask(self, new=False)
 
     # -- actions ------------------------------------------------------------------------------------
 

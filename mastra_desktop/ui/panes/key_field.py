@@ -12,17 +12,17 @@ from mastra_desktop.ui.widgets.buttons import IconButton
 
 
 class KeyField(QLineEdit):
-    """Shows dots; the eye shows what was typed."""
+    """Shows dots; the eye, whose labels are `show` and `hide`, shows what was typed."""
 
-    def __init__(self, theme: ThemeController, icons: Icons) -> None:
+    def __init__(self, theme: ThemeController, icons: Icons, *, show: str = "", hide: str = "") -> None:
         super().__init__()
         self._icons = icons
+        self._show_words = show or self.tr("Show the key")
+        self._hide_words = hide or self.tr("Hide the key")
         self.setObjectName("serverKey")
         self.setEchoMode(QLineEdit.EchoMode.Password)
         self.setTextMargins(22, 0, 28, 0)
-        self.eye = IconButton(
-            "eye", self.tr("Show the key"), theme, icons, size=24, icon_size=15, parent=self
-        )
+        self.eye = IconButton("eye", self._show_words, theme, icons, size=24, icon_size=15, parent=self)
         self.eye.setObjectName("showKeyButton")
         self.eye.setCheckable(True)
         self.eye.setCursor(Qt.CursorShape.ArrowCursor)
@@ -43,4 +43,4 @@ class KeyField(QLineEdit):
     def _reveal(self, on: bool) -> None:
         self.setEchoMode(QLineEdit.EchoMode.Normal if on else QLineEdit.EchoMode.Password)
         self.eye.set_icon("eye-off" if on else "eye")
-        self.eye.set_label(self.tr("Hide the key") if on else self.tr("Show the key"))
+        self.eye.set_label(self._hide_words if on else self._show_words)

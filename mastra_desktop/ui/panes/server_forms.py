@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from mastra_desktop.core import Core
+from mastra_desktop.services.keys import KeyStore
 from mastra_desktop.services.providers import OWN_SERVER
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
@@ -61,16 +62,22 @@ class ServerForms(QWidget):
     async def load(self) -> None:
         """Learns which names are taken and where a key would be kept."""
 
-        async def ask(core: Core) -> tuple[frozenset[str], str, bool]:
+        async def ask(core: Core) -> tuple[frozenset[str], KeyStore]:
             store = await core.keys.store()
-            taken = frozenset(provider.id for provider in core.providers.config.providers)
-            return taken, store.name, store.is_persistent
+            return frozenset(provider.id for provider in core.providers.config.providers), store
 
-        taken, store, lasting = await self._bridge.call(ask)
-        if lasting:
-            words = self.tr("Kept in the system keyring ({store}), never in a file.").format(store=store)
+        taken, store = await self._bridge.call(ask)
+        if store.place == "keyring":
+            words = self.tr("Kept in the system keyring ({store}), never in a file.").format(store=store.name)
+        elif store.place == "file":
+            words = self.tr("Kept in a file that is encrypted under your passphrase.")
+        elif store.has_locked_file:
+            words = self.tr("The encrypted file of keys is locked: a key is kept until you quit.")
         else:
-            words = self.tr("No system keyring was found: a key is kept until you quit, never in a file.")
+            words = self.tr(
+                "No system keyring was found: a key is kept until you quit. In Settings, an encrypted file can "
+                "keep it."
+            )
         self._facts = FormFacts(taken, words)
         for form in self._forms.values():
             form.know(self._facts)

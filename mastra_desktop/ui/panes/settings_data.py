@@ -8,14 +8,14 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
-from mastra_desktop.core import Core
 from mastra_desktop.ops.logging import FILE_NAME
 from mastra_desktop.paths import Paths
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.key_store import KeyStoreLine
 from mastra_desktop.ui.panes.model_file import short_path
-from mastra_desktop.ui.panes.parts import IconText
 from mastra_desktop.ui.panes.settings_page import SettingsPage, row_of
+from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
@@ -24,13 +24,12 @@ from mastra_desktop.ui.widgets.elided_label import ElidedLabel
 class DataPage(SettingsPage):
     """Paths with a button that opens the folder in the system's file manager."""
 
-    def __init__(self, theme: ThemeController, icons: Icons, paths: Paths, bridge: Bridge) -> None:
+    def __init__(
+        self, theme: ThemeController, icons: Icons, paths: Paths, bridge: Bridge, tasks: Tasks
+    ) -> None:
         super().__init__(theme, self.tr("Storage"))
-        self._icons, self._bridge = icons, bridge
-        self.keys = IconText(
-            "lock", self.tr("Looking for the keyring"), theme, icons, role="", size=15, wrap=True
-        )
-        self.keys.setObjectName("keyStore")
+        self._icons = icons
+        self.keys = KeyStoreLine(theme, icons, bridge, tasks)
         self.add_row(
             self.tr("Data folder"),
             self.tr("Chats, settings and backups"),
@@ -46,21 +45,10 @@ class DataPage(SettingsPage):
             self.tr("Errors with their details, without keys"),
             self._place(paths.logs / FILE_NAME, paths.logs, self.tr("Open the log folder")),
         )
-        self.add_row(self.tr("API keys"), self.tr("Never in a file of this app"), self.keys, text=True)
+        self.add_row(self.tr("API keys"), self.tr("Never in a file unencrypted"), self.keys, text=True)
 
     async def load(self) -> None:
-        async def ask(core: Core) -> tuple[str, bool]:
-            await core.secrets.open()
-            return core.providers.key_store(), core.secrets.is_persistent
-
-        store, lasting = await self._bridge.call(ask)
-        if lasting:
-            self.keys.set("lock", self.tr("In the system keyring ({store})").format(store=store), "success")
-        else:
-            words = self.tr(
-                "Until you quit: no system keyring was found. Enter keys again after the next start."
-            )
-            self.keys.set("circle-alert", words, "warn")
+        await self.keys.load()
 
     def _place(self, path: Path, folder: Path | None, words: str) -> QWidget:
         shown = ElidedLabel(short_path(path), "", Qt.TextElideMode.ElideMiddle)

@@ -122,10 +122,9 @@ class _Rows(QWidget):
         self._column.setContentsMargins(0, 2, 0, 2)
         self._column.setSpacing(4)
 
-    @property
-    def marked(self) -> int | None:
-        """Before which row the line stands; None when there is none."""
-        return self._marked
+    def marks(self, gap: int | None = None) -> bool:
+        """Whether there is a line, or one in this gap."""
+        return self._marked is not None if gap is None else self._marked == gap
 
     def put(self, rows: Sequence[QWidget]) -> None:
         self._marked = None

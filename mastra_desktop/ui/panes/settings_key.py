@@ -11,6 +11,7 @@ from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.key_field import KeyField
+from mastra_desktop.ui.panes.key_store import KeyStoreLine
 from mastra_desktop.ui.panes.parts import IconText, flow
 from mastra_desktop.ui.panes.server_test_result import ServerTestResult
 from mastra_desktop.ui.panes.settings_page import column_of, row_of
@@ -20,6 +21,7 @@ from mastra_desktop.ui.widgets.buttons import Button
 from mastra_desktop.ui.widgets.form_field import FormField
 
 TASK = "settings-key"
+STORE_TASK = "settings-key-store"
 
 
 class KeyControls(QWidget):
@@ -52,11 +54,14 @@ class KeyControls(QWidget):
         self.cancel_button.clicked.connect(self._close)
         self.result = ServerTestResult(theme, icons)
         self._editor = column_of(self._field, row_of(self.replace_button, self.cancel_button))
+        self.store = KeyStoreLine(theme, icons, bridge, tasks)
+        self.store.changed.connect(self.changed)
+        self.store.hide()
         buttons = flow([self.rotate_button, self.remove_button], across=8)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
-        for part in (self.words, buttons, self._editor, self.result):
+        for part in (self.words, buttons, self._editor, self.result, self.store):
             column.addWidget(part)
         self._editor.hide()
 
@@ -67,6 +72,7 @@ class KeyControls(QWidget):
             self._close()
             self.result.hide()
         self._state = state
+        self._tasks.start(self._load_store(), key=STORE_TASK)
         ends = self.tr("Ends with …{end}.").format(end=state.ends_with) + " " if state.ends_with else ""
         if not state.source:
             self.words.set("key-round", self.tr("None"))
@@ -83,6 +89,11 @@ class KeyControls(QWidget):
             if state.source
             else self.tr("It is tested first.")
         )
+
+    async def _load_store(self) -> None:
+        """Where a key would go: told while there is none, or where it does not last."""
+        await self.store.load()
+        self.store.setVisible(self._state.source in ("", "memory") or self.store.offers)
 
     def _open(self) -> None:
         self.result.hide()

@@ -49,7 +49,7 @@ class SettingsPane(QWidget):
         self.appearance = AppearancePage(theme, state)
         self.providers = ProvidersPage(theme, icons, bridge, tasks)
         self.local_models = LocalModelsPage(theme, icons, bridge, tasks, self.tr("Local models"))
-        self.data = DataPage(theme, icons, paths, bridge)
+        self.data = DataPage(theme, icons, paths, bridge, tasks)
         self.providers.notice.connect(self.notice)
         self.local_models.changed.connect(self.refresh)
         self._groups: list[tuple[str, str, str, str, QWidget]] = [  # id, section, title, icon, page
