@@ -12,6 +12,10 @@ def main(argv: list[str] | None = None) -> int:
         from mastra_desktop.providers.model_host import main as run_model_host
 
         return run_model_host()
+    if args[:1] == ["_embed-host"]:
+        from mastra_desktop.providers.embedding_host import main as run_embedding_host
+
+        return run_embedding_host()
     if args[:1] == ["_read-host"]:
         from mastra_desktop.ingest.read_host import main as run_read_host
 

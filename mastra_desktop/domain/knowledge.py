@@ -15,6 +15,16 @@ MULTILINGUAL_EMBEDDER = "builtin/multilingual"
 ENGLISH_EMBEDDER = "builtin/english"
 
 
+@dataclass(frozen=True, slots=True)
+class EmbedderInfo:
+    """An embedder a collection can choose. `passages_per_s`: about how fast it is on a common computer."""
+
+    id: str
+    name: str
+    passages_per_s: float
+    installed: bool
+
+
 class BlockKind(StrEnum):
     """What a reader says a stretch of text is; splitting goes by it."""
 

@@ -52,8 +52,8 @@ def main() -> int:
     protocol = os.dup(STDOUT)
     os.dup2(STDERR, STDOUT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches us too; the parent decides
-    _end_with_parent()
-    _be_considerate()
+    end_with_parent()
+    be_considerate()
     settings = HostSettings(**json.loads(_read_line()))
     threading.Thread(target=_exit_at_end_of_stdin, name="stdin", daemon=True).start()
     try:
@@ -106,7 +106,7 @@ def _exit_at_end_of_stdin() -> None:
     os._exit(0)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Linux: the kernel kills us with the parent even while native code holds the interpreter's lock."""
     if sys.platform == "linux":
         import ctypes
@@ -114,7 +114,7 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(LINUX_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _be_considerate() -> None:
+def be_considerate() -> None:
     """Lets others go first. Beside other work, spinning OpenMP threads are up to 20 times slower."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when the native library is loaded
     if sys.platform == "win32":
