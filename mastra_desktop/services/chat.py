@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.chat import Message, MessageState, Role
-from mastra_desktop.domain.errors import BadRequest, MastraError, NotFound, describe
+from mastra_desktop.domain.errors import BadRequest, KnowledgeError, MastraError, NotFound, describe
 from mastra_desktop.domain.events import ConversationChanged
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
 from mastra_desktop.domain.replies import (
@@ -27,10 +27,14 @@ from mastra_desktop.domain.replies import (
     ReplyEvent,
     ReplyStarted,
     RetryScheduled,
+    Searching,
+    SourcesFound,
     TextDelta,
 )
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.services import answering
+from mastra_desktop.services.fencing import budget_for
+from mastra_desktop.services.grounding import Grounding, Retriever, plain_history
 from mastra_desktop.services.history import build_messages
 from mastra_desktop.services.reply import Reply
 from mastra_desktop.store import conversations, messages
@@ -50,8 +54,9 @@ SYSTEM_PROMPT = "You are a helpful assistant. Answer briefly, in the language of
 
 log = get_logger(__name__)
 
-# Stores the beginning of a turn: (the prompt when it is new, the answer's row).
-Begin = Callable[["Connection"], tuple[Message | None, Message]]
+# Stores the beginning of a turn: (the prompt when it is new, the answer's row, the collections to search).
+Turn = tuple[Message | None, Message, tuple[str, ...]]
+Begin = Callable[["Connection"], Turn]
 
 
 class ChatService:
@@ -69,6 +74,7 @@ class ChatService:
         known: KnownSecrets,
         answers: AnswerCache,
         *,
+        retriever: Retriever | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
@@ -76,6 +82,7 @@ class ChatService:
         self._bus = bus
         self._known = known
         self._answers = answers
+        self._retriever = retriever
         self._clock = clock
         self._answering: dict[str, Reply] = {}  # by conversation
 
@@ -88,24 +95,30 @@ class ChatService:
         temperature: float | None = None,
         parent_id: str | None = None,
         cached: bool | None = None,
+        knowledge: Sequence[str] | None = None,
     ) -> AsyncGenerator[ReplyEvent]:
         """Answers `text` at the end of the conversation (a new one when it is None).
 
         `parent_id` puts it after that message instead. `cached`: whether the cache may answer; None where
-        the answer would be the same, True also where it is sampled. Raises BadRequest for an empty prompt
-        or while the conversation is being answered, NotFound, StorageError; trouble with the provider
-        comes as a `ReplyFailed` event.
+        the answer would be the same, True also where it is sampled. `knowledge`: ids of the collections it
+        draws on, remembered for the turns to come; None for those of the conversation, () for none.
+        Raises BadRequest for an empty prompt or while the conversation is being answered, NotFound,
+        StorageError; trouble with the provider or the search comes as a `ReplyFailed` event.
         """
 
-        def begin(conn: Connection) -> tuple[Message, Message]:
+        def begin(conn: Connection) -> Turn:
             if conversation_id is None:
                 conversation = conversations.create(
                     conn, id=_new_id(), title=title_from(text), model_id=model_id, now=self._clock()
                 )
             else:
                 conversation = conversations.get(conn, conversation_id)
+            asked = conversation.knowledge if knowledge is None else tuple(knowledge)
+            if asked != conversation.knowledge:
+                conversations.set_knowledge(conn, conversation.id, asked)
             model = model_id or conversation.model_id
-            return self._begin_turn(conn, conversation.id, parent_id or conversation.leaf_id, text, model)
+            parent = parent_id or conversation.leaf_id
+            return *self._begin_turn(conn, conversation.id, parent, text, model), asked
 
         _must_say_something(text)
         return self._run(begin, temperature=temperature, cached=cached)
@@ -113,10 +126,12 @@ class ChatService:
     def edit(self, message_id: str, text: str, *, model_id: str = "") -> AsyncGenerator[ReplyEvent]:
         """Asks an earlier prompt anew with other words: a sibling of that message, and its answer."""
 
-        def begin(conn: Connection) -> tuple[Message, Message]:
+        def begin(conn: Connection) -> Turn:
             old = _of_role(messages.get(conn, message_id), Role.USER)
-            model = model_id or conversations.get(conn, old.conversation_id).model_id
-            return self._begin_turn(conn, old.conversation_id, old.parent_id, text, model)
+            conversation = conversations.get(conn, old.conversation_id)
+            model = model_id or conversation.model_id
+            turn = self._begin_turn(conn, old.conversation_id, old.parent_id, text, model)
+            return *turn, conversation.knowledge
 
         _must_say_something(text)
         return self._run(begin)
@@ -124,7 +139,7 @@ class ChatService:
     def retry(self, message_id: str, *, model_id: str = "") -> AsyncGenerator[ReplyEvent]:
         """Answers the same prompt once more: the new answer is a sibling of `message_id`."""
 
-        def begin(conn: Connection) -> tuple[None, Message]:
+        def begin(conn: Connection) -> Turn:
             old = _of_role(messages.get(conn, message_id), Role.ASSISTANT)
             if old.parent_id is None:
                 raise NotFound("This answer has no prompt.", hint="Ask again in the box below.")
@@ -135,18 +150,19 @@ class ChatService:
                 model_id=model_id or old.model_id,
                 now=self._clock(),
             )
-            return None, answer
+            return None, answer, conversations.get(conn, answer.conversation_id).knowledge
 
         return self._run(begin, cached=False)
 
     def continue_reply(self, message_id: str) -> AsyncGenerator[ReplyEvent]:
         """Goes on with a stopped or interrupted answer; the new text is appended to the same message."""
 
-        def begin(conn: Connection) -> tuple[None, Message]:
+        def begin(conn: Connection) -> Turn:
             old = _of_role(messages.get(conn, message_id), Role.ASSISTANT)
             if old.state is MessageState.DONE and old.finish_reason != "length":
                 raise BadRequest("This answer is complete.", hint="Ask a new question instead.")
-            return None, messages.begin_continue(conn, message_id=message_id, now=self._clock())
+            answer = messages.begin_continue(conn, message_id=message_id, now=self._clock())
+            return None, answer, conversations.get(conn, answer.conversation_id).knowledge
 
         return self._run(begin, continuing=True)
 
@@ -161,16 +177,23 @@ class ChatService:
         """The one way every reply goes: begin, answer, settle."""
         reply = Reply(self._db, self._clock)
         try:
-            started, history = await self._begin(reply, begin)
+            started, history, knowledge = await self._begin(reply, begin)
             yield started
             try:
+                if knowledge or reply.message.sources:
+                    async with aclosing(self._search(reply, history, knowledge)) as found:
+                        async for told in found:
+                            yield told
                 async with aclosing(self._ask(reply, history, temperature, continuing, cached)) as events:
                     async for event in events:
                         if isinstance(event, AnswerEnd):
                             reply.end(event)
                             continue
                         if isinstance(event, TextDelta):
-                            reply.add_text(event.text)
+                            if not (shown := reply.add_text(event.text)):
+                                continue
+                            if shown != event.text:
+                                event = TextDelta(shown)
                         elif isinstance(event, ReasoningDelta):
                             reply.add_reasoning(event.text)
                         elif isinstance(event, RetryScheduled | FallbackTaken):
@@ -178,9 +201,13 @@ class ChatService:
                             if isinstance(event, FallbackTaken):
                                 reply.fall_back(event.to_id)
                         yield event
+                if rest := reply.rest():
+                    yield TextDelta(rest)
                 reply.check_ended()
             except MastraError as error:
                 log.warning("reply failed", code=error.code, message=error.message, detail=error.detail)
+                if rest := reply.rest():
+                    yield TextDelta(rest)
                 yield reply.fail(self._known.clean_error(error.info))
             except Exception as error:  # a bug settles the turn like any other failure
                 log.exception("reply failed by a bug")
@@ -193,12 +220,35 @@ class ChatService:
             await reply.stop()
             self._forget(reply)
 
-    async def _begin(self, reply: Reply, begin: Begin) -> tuple[ReplyStarted, list[Message]]:
+    async def _search(
+        self, reply: Reply, history: list[Message], knowledge: tuple[str, ...]
+    ) -> AsyncGenerator[ReplyEvent]:
+        """Finds what the answer stands on. One that goes on keeps its sources: its text cites them.
+
+        Raises KnowledgeError and whatever the search raises, NotFound for an unknown model.
+        """
+        grounding = reply.grounding = Grounding(reply.message.text)
+        query = grounding.query(history)
+        if kept := reply.message.sources:
+            grounding.found(kept)
+            yield SourcesFound(kept)
+            return
+        if self._retriever is None:
+            raise KnowledgeError("There is no knowledge to search here.", hint="Ask without it.")
+        yield Searching(knowledge)
+        provider, _ = self._registry.resolve(reply.message.model_id)
+        budget = budget_for(provider.context_tokens)
+        found = await self._retriever.search_for(knowledge, query, budget=budget)
+        grounding.found(found.sources)
+        yield SourcesFound(found.sources, found.notice)
+
+    async def _begin(self, reply: Reply, begin: Begin) -> tuple[ReplyStarted, list[Message], tuple[str, ...]]:
         """Stores the beginning of the turn. Raises what `begin` raises, and then nothing is stored."""
 
-        def begin_alone(conn: Connection) -> tuple[Message | None, Message, list[Message]]:
+        def begin_alone(conn: Connection) -> tuple[Turn, list[Message]]:
             # On the writer's thread, one after another: two replies never begin in one conversation.
-            question, answer = begin(conn)
+            turn = begin(conn)
+            question, answer, _ = turn
             if answer.conversation_id in self._answering:
                 raise BadRequest(
                     "This conversation is still being answered.",
@@ -211,10 +261,10 @@ class ChatService:
                 history = messages.path_page(conn, answer.conversation_id, limit=HISTORY_MESSAGES)
             reply.begin(answer)
             self._answering[answer.conversation_id] = reply
-            return question, answer, history
+            return turn, history
 
         try:
-            question, answer, history = await self._db.write(begin_alone)
+            (question, answer, knowledge), history = await self._db.write(begin_alone)
         except Exception:
             reply.settled = True  # there is no row to settle
             raise
@@ -226,7 +276,7 @@ class ChatService:
             question.id if question else None,
             question.parent_id if question else answer.parent_id,
         )
-        return started, history
+        return started, history, knowledge
 
     def _begin_turn(
         self, conn: Connection, conversation_id: str, parent_id: str | None, text: str, model_id: str
@@ -251,11 +301,15 @@ class ChatService:
         cached: bool | None,
     ) -> AsyncGenerator[ProviderEvent | FallbackTaken]:
         goes_on = continuing and bool(reply.message.text)
+        history = plain_history(history)
 
         def prompt_for(provider: Provider, model_name: str) -> Prompt:
+            path = history
+            if reply.grounding is not None:
+                path = reply.grounding.prompted(history, provider.context_tokens)
             return Prompt(
                 model_name,
-                build_messages(history, provider.context_tokens, keep_last=goes_on),
+                build_messages(path, provider.context_tokens, keep_last=goes_on),
                 system=SYSTEM_PROMPT,
                 temperature=temperature,
                 continue_last=goes_on,

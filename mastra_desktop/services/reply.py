@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.chat import Message, MessageState, Usage
 from mastra_desktop.domain.errors import ErrorInfo, MastraError, StreamCut
+from mastra_desktop.domain.knowledge import Source
 from mastra_desktop.domain.replies import AnswerEnd, ReplyFailed, ReplyFinished
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import messages
@@ -16,6 +17,7 @@ from mastra_desktop.store import messages
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from mastra_desktop.services.grounding import Grounding
     from mastra_desktop.store.database import Database
 
 SAVE_INTERVAL_S = 0.8  # from the first unsaved piece, so that with the write itself no more than 1 s is lost
@@ -30,6 +32,7 @@ class Reply:
         self._db = db
         self._clock = clock
         self._message: Message | None = None
+        self.grounding: Grounding | None = None  # of an answer from knowledge
         self.state = MessageState.WRITING
         self.settled = False
         self._parts: list[str] = []
@@ -43,6 +46,7 @@ class Reply:
         self._first_token_ms: float | None = None
         self._total_ms = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._ground: tuple[tuple[Source, ...], tuple[tuple[int, int], ...]] = (), ()
 
     @property
     def begun(self) -> bool:
@@ -61,9 +65,23 @@ class Reply:
         self._parts = [answer.text] if answer.text else []
         self._reasoning = [answer.reasoning] if answer.reasoning else []
 
-    def add_text(self, text: str) -> None:
-        self._parts.append(text)
+    def add_text(self, text: str) -> str:
+        """Keeps a piece; what of the text may be shown now. That is all of it but for unsure citations."""
+        if self.grounding is not None:
+            text = self.grounding.feed(text)
+        if text:
+            self._parts.append(text)
         self._arrived()
+        return text
+
+    def rest(self) -> str:
+        """What was held back of the text. Nothing is added afterwards."""
+        if self.grounding is None:
+            return ""
+        text = self.grounding.finish()
+        if text:
+            self._parts.append(text)
+        return text
 
     def add_reasoning(self, text: str) -> None:
         self._reasoning.append(text)
@@ -96,6 +114,9 @@ class Reply:
         if self._timer is not None:
             self._timer.cancel()
         self._total_ms = (time.perf_counter() - self._started) * 1000
+        if self.grounding is not None and self.grounding.sources:
+            unsupported = self.grounding.unsupported("".join(self._parts))
+            self._ground = self.grounding.cited_sources(), unsupported
         try:
             await self._db.write(self._store_end)
         except MastraError as error:
@@ -114,6 +135,7 @@ class Reply:
         if self.state is MessageState.WRITING:
             self.state, self._reason = MessageState.STOPPED, "stopped"
         if not self.settled:
+            self.rest()
             await self.settle()
 
     def finished(self) -> ReplyFinished:
@@ -126,6 +148,7 @@ class Reply:
             self._cached,
             self._first_token_ms,
             self._total_ms,
+            *self._ground,
         )
 
     def _arrived(self) -> None:
@@ -142,6 +165,7 @@ class Reply:
     def _store_end(self, conn: Connection) -> None:
         if self._message is None:
             return
+        sources, unsupported = self._ground
         messages.settle(
             conn,
             self._message.id,
@@ -155,4 +179,6 @@ class Reply:
             error=self._error,
             now=self._clock(),
             model_id=self._answered_by,
+            sources=sources,
+            unsupported=unsupported,
         )

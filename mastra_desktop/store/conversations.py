@@ -35,6 +35,7 @@ _SELECT: sa.Select[Any] = (
         _COUNT,
         _leaf.c.state,
         _d.text,
+        _c.knowledge,
     )
     .select_from(
         schema.conversations.outerjoin(_leaf, _leaf.c.id == _c.leaf_id).outerjoin(
@@ -49,6 +50,7 @@ _INSERT = Prepared(insert(schema.conversations))
 _UPDATE = update(schema.conversations).where(_c.id == bindparam("id_"), _c.deleted_at.is_(None))
 _RENAME = _UPDATE.values(title=bindparam("title_"), updated_at=bindparam("now"))
 _SET_MODEL = _UPDATE.values(model_id=bindparam("model"))
+_SET_KNOWLEDGE = _UPDATE.values(knowledge=bindparam("ids"))
 _DELETE = _UPDATE.values(deleted_at=bindparam("now"))
 _RESTORE = update(schema.conversations).where(_c.id == bindparam("id_")).values(deleted_at=None)
 _OLD = select(_c.id).where(_c.deleted_at < bindparam("before_"))
@@ -97,6 +99,11 @@ def set_model(conn: Connection, id: str, model_id: str) -> None:
     _expect_one(conn.execute(_SET_MODEL, {"id_": id, "model": model_id}).rowcount, id)
 
 
+def set_knowledge(conn: Connection, id: str, collection_ids: Sequence[str]) -> None:
+    """The collections its next answers draw on. Raises `NotFound`."""
+    _expect_one(conn.execute(_SET_KNOWLEDGE, {"id_": id, "ids": "\n".join(collection_ids)}).rowcount, id)
+
+
 def delete(conn: Connection, id: str, now: float) -> None:
     """Puts it in the trash. Raises `NotFound`, also when it is there already."""
     _expect_one(conn.execute(_DELETE, {"id_": id, "now": now}).rowcount, id)
@@ -131,9 +138,19 @@ def save_draft(conn: Connection, id: str, text: str) -> None:
 
 
 def _from_row(row: Sequence[Any]) -> Conversation:
-    id, title, created_at, updated_at, model_id, leaf_id, count, state, draft_text = row
-    status = _STATES.get(state)
-    return Conversation(id, title, created_at, updated_at, model_id, leaf_id, count, status, draft_text or "")
+    id, title, created_at, updated_at, model_id, leaf_id, count, state, draft_text, knowledge = row
+    return Conversation(
+        id,
+        title,
+        created_at,
+        updated_at,
+        model_id,
+        leaf_id,
+        count,
+        _STATES.get(state),
+        draft_text or "",
+        tuple(knowledge.split()),
+    )
 
 
 def _expect_one(rowcount: int, id: str) -> None:

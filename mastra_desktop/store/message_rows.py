@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import orjson
+from sqlalchemy import select
+
 from mastra_desktop.domain.chat import Message, MessageState, Role, Usage
 from mastra_desktop.domain.errors import ErrorInfo
+from mastra_desktop.domain.knowledge import Source
 from mastra_desktop.store import schema
 
 _m = schema.messages.c
+_s = schema.message_sources.c
 _ROLES = {role.value: role for role in Role}
 _STATES = {state.value: state for state in MessageState}
 
@@ -34,13 +39,16 @@ COLUMNS = (
     _m.output_tokens,
     _m.cached_input_tokens,
     _m.reasoning_tokens,
+    # One look into an index that is mostly empty: a join would cost every page the same.
+    select(_s.found).where(_s.message_id == _m.id).correlate(schema.messages).scalar_subquery(),
 )
 
 
 def from_row(row: Sequence[Any], sibling_ids: tuple[str, ...] = ()) -> Message:
     """A row of `COLUMNS` as a message. A value this version doesn't know never hides the message."""
     id, conversation_id, parent_id, role, text, state, created_at, depth, *rest = row
-    model_id, reasoning, finish_reason, first_token_ms, total_ms, error, *counts = rest
+    model_id, reasoning, finish_reason, first_token_ms, total_ms, error, *counts, found = rest
+    sources, unsupported = _from_found(found) if found else ((), ())
     return Message(
         id,
         conversation_id,
@@ -58,6 +66,8 @@ def from_row(row: Sequence[Any], sibling_ids: tuple[str, ...] = ()) -> Message:
         total_ms,
         error_from_json(error) if error else None,
         sibling_ids,
+        sources,
+        unsupported,
     )
 
 
@@ -76,6 +86,21 @@ def new_row(message: Message) -> dict[str, Any]:
         "model_id": message.model_id,
         "finish_reason": message.finish_reason,
     }
+
+
+def found_json(sources: Sequence[Source], unsupported: Sequence[tuple[int, int]]) -> str:
+    """What `message_sources.found` holds."""
+    return orjson.dumps({"sources": sources, "unsupported": unsupported}).decode()
+
+
+def _from_found(stored: str) -> tuple[tuple[Source, ...], tuple[tuple[int, int], ...]]:
+    """What can't be read leaves the answer without its sources, never without its text."""
+    try:
+        kept = orjson.loads(stored)
+        sources = tuple(Source(**each | {"heading": tuple(each["heading"])}) for each in kept["sources"])
+        return sources, tuple((start, end) for start, end in kept["unsupported"])
+    except (ValueError, TypeError, LookupError):
+        return (), ()
 
 
 def error_json(error: ErrorInfo | None) -> str | None:

@@ -7,14 +7,16 @@ the request goes out; `settle` stores the answer as it ended. Between them `save
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
 
 from mastra_desktop.domain.chat import Message, MessageState, Role, Usage
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, NotFound
+from mastra_desktop.domain.knowledge import Source
 from mastra_desktop.store import schema, search
-from mastra_desktop.store.message_rows import COLUMNS, error_json, from_row, new_row
+from mastra_desktop.store.message_rows import COLUMNS, error_json, found_json, from_row, new_row
 from mastra_desktop.store.prepared import Prepared
 from mastra_desktop.store.words import clean
 
@@ -30,6 +32,10 @@ _REOPEN = (
     update(schema.messages).where(_BY_ID).values(state=_WRITING, finish_reason="", error=None, total_ms=None)
 )
 _WRITE = Prepared(update(schema.messages).where(_BY_ID, _m.state == _WRITING))
+_FORGET_SOURCES = delete(schema.message_sources).where(
+    schema.message_sources.c.message_id == bindparam("id_")
+)
+_KEEP_SOURCES = insert(schema.message_sources)
 _UNFINISHED = select(_m.id, _m.conversation_id, _m.text).where(_m.state == _WRITING).order_by(_m.seq)
 _INTERRUPT = (
     update(schema.messages).where(_m.state == _WRITING).values(state=literal(MessageState.INTERRUPTED.value))
@@ -161,10 +167,13 @@ def settle(
     error: ErrorInfo | None,
     now: float,
     model_id: str = "",
+    sources: Sequence[Source] = (),
+    unsupported: Sequence[tuple[int, int]] = (),
 ) -> None:
     """Stores how an answer ended and makes it findable. Settling again replaces what was there.
 
-    `model_id`, when given, is who answered in place of the model that was asked. Raises `NotFound`.
+    `model_id`, when given, is who answered in place of the model that was asked; `sources`, when there are
+    any, replace those from before. Raises `NotFound`.
     """
     text = clean(text)
     values = {
@@ -187,6 +196,9 @@ def settle(
         _reopen(conn, message_id)
         _WRITE.run(conn, values)
     search.add_message(conn, message_id, text)
+    if sources:
+        conn.execute(_FORGET_SOURCES, {"id_": message_id})
+        conn.execute(_KEEP_SOURCES, {"message_id": message_id, "found": found_json(sources, unsupported)})
     _TOUCH_AROUND.run(conn, {"id_": message_id, "updated_at": now})
 
 

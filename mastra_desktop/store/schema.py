@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"  # the newest revision under migrations/versions; a test holds them together
+HEAD = "0003"  # the newest revision under migrations/versions; a test holds them together
 
 metadata = MetaData()
 
@@ -38,6 +38,7 @@ conversations = Table(
     Column("model_id", Text, nullable=False),
     Column("leaf_id", Text),
     Column("deleted_at", Float),
+    Column("knowledge", Text, nullable=False, server_default=""),  # ids of collections, one a line
     Index("ix_conversations_recent", "deleted_at", "updated_at"),
 )
 
@@ -73,6 +74,15 @@ messages = Table(
         sqlite_where=text("state = 'writing'"),
         postgresql_where=text("state = 'writing'"),
     ),
+)
+
+# Only of answers from knowledge. `found` is JSON: what is kept goes with the answer, also when the
+# document is long gone. `message_rows.py` makes and reads it.
+message_sources = Table(
+    "message_sources",
+    metadata,
+    Column("message_id", Text, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("found", Text, nullable=False),
 )
 
 # No foreign key: the id "" holds the draft of the new chat.
