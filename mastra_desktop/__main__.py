@@ -20,6 +20,10 @@ def main(argv: list[str] | None = None) -> int:
         from mastra_desktop.ingest.read_host import main as run_read_host
 
         return run_read_host()
+    if args[:1] == ["_vectors-host"]:
+        from mastra_desktop.store.vectors_host import main as run_vectors_host
+
+        return run_vectors_host()
     if not args:
         from mastra_desktop.app import run_window
 
