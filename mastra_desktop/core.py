@@ -14,10 +14,12 @@ from typing import Literal
 
 from mastra_desktop.domain.errors import DataHomeBusy, MastraError
 from mastra_desktop.domain.events import KeysLocked
+from mastra_desktop.ingest.read_process import ReadingProcess
 from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops.bus import Bus
 from mastra_desktop.ops.cache import Cache
 from mastra_desktop.ops.cache_redis import RedisLevel
+from mastra_desktop.ops.embedding_cache import EmbeddingCache
 from mastra_desktop.ops.lock import HomeLock, read_owner
 from mastra_desktop.ops.logging import get_logger, setup_logging
 from mastra_desktop.ops.redaction import KnownSecrets
@@ -26,8 +28,14 @@ from mastra_desktop.providers.registry import Registry
 from mastra_desktop.services.answer_cache import AnswerCache
 from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.conversations import ConversationsService
+from mastra_desktop.services.embedders import Embedders
+from mastra_desktop.services.grounding import KnowledgeRetriever
 from mastra_desktop.services.health import HealthService
 from mastra_desktop.services.keys import KeyService
+from mastra_desktop.services.knowledge import KnowledgeService
+from mastra_desktop.services.knowledge_index import MeaningIndex
+from mastra_desktop.services.knowledge_pipeline import Pipeline
+from mastra_desktop.services.knowledge_search import KnowledgeSearch
 from mastra_desktop.services.prices import PriceService
 from mastra_desktop.services.providers import ProvidersService
 from mastra_desktop.store import messages
@@ -55,6 +63,7 @@ class Core:
     cache: Cache
     chat: ChatService
     conversations: ConversationsService
+    knowledge: KnowledgeService
     providers: ProvidersService
     keys: KeyService
     prices: PriceService
@@ -103,6 +112,9 @@ async def open_core(
         await providers.start()
         cache = _build_cache(loaded.config.cache)
         stack.push_async_callback(cache.aclose)
+        embedders = Embedders(paths.resources, registry, EmbeddingCache(cache))
+        stack.push_async_callback(embedders.aclose)
+        knowledge = await _open_knowledge(stack, paths, loaded, db, bus, embedders, owning=owning)
         conversations = ConversationsService(db, bus)
         if owning:
             await conversations.purge_trash()
@@ -114,8 +126,16 @@ async def open_core(
             secrets=secrets,
             registry=registry,
             cache=cache,
-            chat=ChatService(db, registry, bus, known, AnswerCache(cache, providers.identity)),
+            chat=ChatService(
+                db,
+                registry,
+                bus,
+                known,
+                AnswerCache(cache, providers.identity),
+                retriever=KnowledgeRetriever(knowledge),
+            ),
             conversations=conversations,
+            knowledge=knowledge,
             providers=providers,
             keys=KeyService(secrets, providers, bus),
             prices=PriceService(paths, db, providers, bus),
@@ -123,6 +143,34 @@ async def open_core(
             interrupted=len(interrupted),
         )
         log.info("stop", purpose=purpose)
+
+
+async def _open_knowledge(
+    stack: AsyncExitStack,
+    paths: Paths,
+    loaded: configuration.Loaded,
+    db: Database,
+    bus: Bus,
+    embedders: Embedders,
+    *,
+    owning: bool,
+) -> KnowledgeService:
+    """Who does not own the data home searches by words, and adds nothing."""
+    if not owning:
+        return KnowledgeService(db, bus, embedders, KnowledgeSearch(db, embedders, None), None, None)
+    index = MeaningIndex(db, bus, paths.home / "vectors", loaded.config.vectors.url)
+    stack.push_async_callback(index.vectors.aclose)
+    pipeline = Pipeline(db, bus, embedders, index, ReadingProcess(paths.resources), _fetch_page)
+    search = KnowledgeSearch(db, embedders, index)
+    knowledge = KnowledgeService(db, bus, embedders, search, pipeline, index)
+    await stack.enter_async_context(knowledge.running())
+    return knowledge
+
+
+async def _fetch_page(url: str) -> tuple[bytes, str, str]:
+    from mastra_desktop.ingest.web import fetch_page
+
+    return await fetch_page(url)
 
 
 def _build_cache(settings: configuration.CacheConfig) -> Cache:

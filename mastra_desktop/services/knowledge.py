@@ -1,0 +1,370 @@
+"""Knowledge: collections, the documents in them, and searching."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from mastra_desktop.domain.errors import BadRequest, KnowledgeError
+from mastra_desktop.domain.events import (
+    BusEvent,
+    CollectionChanged,
+    DocumentChanged,
+    VectorIndexChanged,
+)
+from mastra_desktop.domain.knowledge import (
+    Collection,
+    Document,
+    DocumentState,
+    DocumentText,
+    EmbedderInfo,
+    SearchFilter,
+    SearchMode,
+    SearchResult,
+)
+from mastra_desktop.services.knowledge_files import Added, Adding, OnSameName
+from mastra_desktop.services.knowledge_index import space_of
+from mastra_desktop.services.knowledge_watch import FolderWatch
+from mastra_desktop.store import documents, knowledge
+
+if TYPE_CHECKING:
+    from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.services.embedders import Embedders
+    from mastra_desktop.services.knowledge_index import MeaningIndex
+    from mastra_desktop.services.knowledge_pipeline import Pipeline
+    from mastra_desktop.services.knowledge_search import KnowledgeSearch
+    from mastra_desktop.store.database import Database
+
+SETTLED = (DocumentState.READY, DocumentState.FAILED)
+
+
+class KnowledgeService:
+    """Unknown ids raise NotFound. Adding returns at once; what becomes of each document comes over the bus.
+
+    `pipeline` and `index` are None where another process owns the data home: it can be looked at then,
+    not changed.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        embedders: Embedders,
+        search: KnowledgeSearch,
+        pipeline: Pipeline | None,
+        index: MeaningIndex | None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._embedders = embedders
+        self._search = search
+        self._pipeline = pipeline
+        self._index = index
+        self._clock = clock
+        self._adding = Adding(db, bus, clock)
+        self._watch = FolderWatch(db, bus, self._adding)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Work goes on inside, once `start` was called; unfinished documents wait for the next time."""
+        if self._pipeline is None:
+            yield
+            return
+        await self._db.write(documents.reset_unfinished)
+        async with self._pipeline.running():
+            yield
+
+    async def start(self) -> None:
+        """Goes on with what waits, watches folders, and probes the index when it should hold something."""
+        pipeline = self._owned()
+        pipeline.start()
+        collections = await self.collections()
+        for collection in collections:
+            if collection.watched:
+                self._watch.begin(collection.id, Path(collection.watched), pipeline)
+        if self._index is not None and any(c.embedded for c in collections):
+            index = self._index
+
+            async def probe() -> None:
+                await index.try_to_catch_up()
+
+            pipeline.keep_running(probe)
+
+    # -- collections --------------------------------------------------------------------------------
+
+    async def collections(self) -> list[Collection]:
+        return await self._db.read(knowledge.collections)
+
+    async def collection(self, name_or_id: str) -> Collection:
+        """By id, else by name. Raises NotFound, naming those that exist."""
+        found = {c.id: c for c in await self.collections()}
+        if name_or_id in found:
+            return found[name_or_id]
+        return await self._db.read(knowledge.collection_named, name_or_id)
+
+    async def create_collection(
+        self, name: str, *, icon: str = "", description: str = "", embedder_id: str = ""
+    ) -> Collection:
+        """Raises BadRequest for an empty name or one that is taken."""
+        self._owned()
+        embedder_id = embedder_id or self._embedders.default_id()
+        self._embedders.get(embedder_id)  # raises for one that does not exist
+        made = await self._db.write(
+            knowledge.create_collection,
+            id=uuid.uuid4().hex,
+            name=_checked_name(name),
+            icon=icon or "book-open",
+            description=description.strip(),
+            embedder_id=embedder_id,
+            now=self._clock(),
+        )
+        self._bus.publish(CollectionChanged(made.id))
+        return made
+
+    async def change_collection(
+        self,
+        collection_id: str,
+        *,
+        name: str | None = None,
+        icon: str | None = None,
+        description: str | None = None,
+        embedder_id: str | None = None,
+    ) -> Collection:
+        """Another embedder indexes all passages again; words stay searchable meanwhile."""
+        old = await self._db.read(knowledge.collection, collection_id)
+        if embedder_id is not None and embedder_id != old.embedder_id:
+            self._embedders.get(embedder_id)
+            await self._index_anew(old, embedder_id)
+        changed = await self._db.write(
+            knowledge.change_collection,
+            collection_id,
+            name=None if name is None else _checked_name(name),
+            icon=icon,
+            description=description,
+        )
+        self._bus.publish(CollectionChanged(collection_id))
+        return changed
+
+    async def reindex(self, collection_id: str) -> None:
+        """Computes the meaning of every passage again."""
+        collection = await self._db.read(knowledge.collection, collection_id)
+        await self._index_anew(collection, collection.embedder_id)
+        self._bus.publish(CollectionChanged(collection_id))
+
+    async def _index_anew(self, collection: Collection, embedder_id: str) -> None:
+        pipeline = self._owned()
+        await self._db.write(knowledge.set_embedder, collection.id, embedder_id)
+        if self._index is not None:
+            await self._index.forget(space_of(collection.id, collection.embedder_id))
+        pipeline.start()
+
+    async def remove_collection(self, collection_id: str) -> None:
+        """Hides it with its documents; `restore_collection` brings it back for 30 days."""
+        self._owned()
+        self._watch.end(collection_id)
+        await self._db.write(knowledge.delete_collection, collection_id, self._clock())
+        self._bus.publish(CollectionChanged(collection_id))
+
+    async def restore_collection(self, collection_id: str) -> None:
+        pipeline = self._owned()
+        await self._db.write(knowledge.restore_collection, collection_id)
+        self._bus.publish(CollectionChanged(collection_id))
+        pipeline.start()
+
+    async def pause(self, collection_id: str) -> None:
+        """What is being read or embedded at this moment is finished; the rest waits."""
+        await self._set_paused(collection_id, True)
+
+    async def resume(self, collection_id: str) -> None:
+        await self._set_paused(collection_id, False)
+
+    async def _set_paused(self, collection_id: str, paused: bool) -> None:
+        pipeline = self._owned()
+        await self._db.write(knowledge.change_collection, collection_id, paused=paused)
+        self._bus.publish(CollectionChanged(collection_id))
+        pipeline.start()
+
+    async def watch(self, collection_id: str, folder: Path | None) -> None:
+        """Keeps the collection in step with `folder`: new and changed files come in, removed ones go.
+
+        None ends that; what was added stays. Raises KnowledgeError when it is no folder.
+        """
+        pipeline = self._owned()
+        if folder is not None and not await asyncio.to_thread(folder.is_dir):
+            raise KnowledgeError(f"{folder} is no folder.", hint="Choose a folder that exists.")
+        self._watch.end(collection_id)
+        folder = _absolute(folder)
+        watched = str(folder or "")
+        await self._db.write(knowledge.change_collection, collection_id, watched=watched)
+        self._bus.publish(CollectionChanged(collection_id))
+        if folder is not None:
+            pipeline.start()
+            self._watch.begin(collection_id, folder, pipeline)
+
+    async def add_samples(self, folder: Path) -> Collection | None:
+        """The collection of a first run: documents that come with the app. None where there is one."""
+        if await self.collections():
+            return None
+        made = await self.create_collection(
+            "Getting started", icon="sparkles", description="What Mastra Desktop can do, to try it with."
+        )
+        await self.add(made.id, [folder])
+        return made
+
+    # -- documents ----------------------------------------------------------------------------------
+
+    async def documents(self, collection_id: str) -> list[Document]:
+        """The newest first."""
+        return await self._db.read(documents.documents, collection_id)
+
+    async def document(self, document_id: str) -> Document:
+        return await self._db.read(documents.document, document_id)
+
+    async def document_text(self, document_id: str) -> DocumentText:
+        """Its whole text with its passages."""
+        return await self._db.read(documents.document_text, document_id)
+
+    async def add(
+        self, collection_id: str, paths: Sequence[Path], *, on_same_name: OnSameName = "ask"
+    ) -> Added:
+        """Queues files, and the files in folders; what was added last goes first.
+
+        A file that was added before is skipped when it is unchanged and replaced when it is not. Another
+        file of the same name is a clash: "ask" leaves it out and tells so, "keep_both" adds it under
+        another name, "replace" puts it in the other's place.
+        """
+        pipeline = self._owned()
+        added = await self._adding.add(collection_id, paths, on_same_name=on_same_name)
+        pipeline.start()
+        return added
+
+    async def add_url(self, collection_id: str, url: str) -> Document:
+        """Queues a page. Raises BadRequest for what is no web address."""
+        pipeline = self._owned()
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadRequest(
+                f"“{url}” is no web address.", hint="An address begins with https:// or http://."
+            )
+        name = parts.hostname + (parts.path.rstrip("/") or "")
+        document = await self._adding.add_source(collection_id, url.strip(), name)
+        pipeline.start()
+        return document
+
+    async def wait(self, document_ids: Iterable[str]) -> AsyncGenerator[Document]:
+        """Yields what becomes of these documents until each is ready or failed; a removed one is left out."""
+        waiting = set(document_ids)
+        changes: asyncio.Queue[Document] = asyncio.Queue()
+
+        def hear(event: BusEvent) -> None:
+            if isinstance(event, DocumentChanged) and event.document.id in waiting:
+                changes.put_nowait(event.document)
+
+        unsubscribe = self._bus.subscribe(hear)
+        try:
+            for document_id in tuple(waiting):
+                changes.put_nowait(await self.document(document_id))
+            while waiting:
+                document = await changes.get()
+                if document.id not in waiting:
+                    continue
+                yield document
+                if document.state in SETTLED:
+                    waiting.discard(document.id)
+        finally:
+            unsubscribe()
+
+    async def cancel(self, document_id: str) -> None:
+        """Stops adding it. An earlier version stays."""
+        await self.remove(document_id)
+
+    async def retry(self, document_id: str, *, password: str = "") -> None:
+        """Reads a failed document again, before the others. The password is kept for this try only."""
+        pipeline = self._owned()
+        if password:
+            pipeline.with_password(document_id, password)
+        await self._db.write(documents.retry, document_id, int(self._clock() * 1e6))
+        await self._tell(document_id)
+        pipeline.start()
+
+    async def remove(self, document_id: str) -> None:
+        """Hides it at once; `restore` brings it back for 30 days."""
+        pipeline = self._owned()
+        document = await self.document(document_id)
+        await self._db.write(documents.delete_document, document_id, self._clock())
+        pipeline.stop_reading(document_id)
+        self._bus.publish(CollectionChanged(document.collection_id))
+
+    async def restore(self, document_id: str) -> None:
+        pipeline = self._owned()
+        await self._db.write(documents.restore_document, document_id)
+        await self._tell(document_id)
+        pipeline.start()
+
+    async def _tell(self, document_id: str) -> None:
+        document = await self.document(document_id)
+        self._bus.publish(DocumentChanged(document))
+        self._bus.publish(CollectionChanged(document.collection_id))
+
+    # -- searching ----------------------------------------------------------------------------------
+
+    async def search(
+        self,
+        collection_ids: Sequence[str],
+        query: str,
+        *,
+        k: int = 10,
+        mode: SearchMode = SearchMode.HYBRID,
+        filter: SearchFilter | None = None,
+    ) -> SearchResult:
+        """The best `k` passages of these collections. Raises BadRequest for an empty query."""
+        if not query.strip():
+            raise BadRequest("There is nothing to search for.", hint="Write some words.")
+        known = {c.id: c for c in await self.collections()}
+        wanted = [known[i] for i in dict.fromkeys(collection_ids) if i in known]
+        if not wanted:
+            raise BadRequest("None of these collections exists.", hint="Choose another one.")
+        return await self._search.search(
+            wanted, query.strip(), k=max(1, min(k, 100)), mode=mode, filter=filter
+        )
+
+    def embedders(self) -> tuple[EmbedderInfo, ...]:
+        return self._embedders.infos()
+
+    def index_state(self) -> VectorIndexChanged | None:
+        """None where another process owns the index."""
+        return self._index.state if self._index is not None else None
+
+    async def sizes(self) -> int:
+        """Bytes that knowledge takes in the database."""
+        return await self._db.read(knowledge.sizes)
+
+    def _owned(self) -> Pipeline:
+        if self._pipeline is None:
+            raise KnowledgeError(
+                "Another Mastra Desktop has this data folder and does the adding.",
+                hint="Add documents in its window, or close it first.",
+            )
+        return self._pipeline
+
+
+def _absolute(folder: Path | None) -> Path | None:
+    return Path(os.path.abspath(folder)) if folder else None
+
+
+def _checked_name(name: str) -> str:
+    cleaned = " ".join(name.split())
+    if not cleaned:
+        raise BadRequest("A collection needs a name.")
+    if len(cleaned) > 120:
+        raise BadRequest("The name is too long.", hint="Up to 120 characters.")
+    return cleaned

@@ -1,0 +1,111 @@
+"""Keeps the index of meanings equal to the database: what has a vector there is findable here."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mastra_desktop.domain.errors import MastraError
+from mastra_desktop.domain.events import VectorIndexChanged, VectorIndexState
+from mastra_desktop.ops.logging import get_logger
+from mastra_desktop.store import embeddings
+from mastra_desktop.store.vectors import Vectors
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.store.database import Database
+
+BATCH = 500  # passages; at 1.5 KB each
+
+log = get_logger(__name__)
+
+
+def space_of(collection_id: str, embedder_id: str) -> str:
+    """The index's own name for a collection's vectors: letters, digits, - and _ only."""
+    return f"{collection_id}-{re.sub(r'[^a-zA-Z0-9]+', '_', embedder_id).strip('_')}"[:200]
+
+
+class MeaningIndex:
+    """Copies vectors from the database into the index, and takes out what went. One at a time."""
+
+    def __init__(self, db: Database, bus: Bus, folder: Path, url: str) -> None:
+        self._db = db
+        self._bus = bus
+        self.vectors = Vectors(folder, url, self.changed)
+        self._lock = asyncio.Lock()
+        self._state = VectorIndexChanged(VectorIndexState.CLOSED)
+        self._lost = False  # the index was made anew: everything goes in again
+
+    @property
+    def state(self) -> VectorIndexChanged:
+        return self._state
+
+    def changed(self, state: VectorIndexState, detail: str = "") -> None:
+        """What the index says of itself."""
+        if state is VectorIndexState.REBUILDING:
+            self._lost = True
+        self._say(state, detail)
+
+    async def catch_up(self) -> None:
+        """Returns when the index holds what the database does. Raises KnowledgeError when it is away."""
+        async with self._lock:
+            await self.vectors.open()
+            await self._fill()
+            while self._lost:  # it was begun anew meanwhile
+                await self._fill()
+            self.vectors.rebuilt()
+            self._say(VectorIndexState.READY)
+
+    async def _fill(self) -> None:
+        if self._lost:
+            self._lost = False
+            await self._db.write(embeddings.mark_all_unindexed)
+        await self._take_out()
+        while rows := await self._db.read(embeddings.unindexed, BATCH):
+            by_space: dict[str, list[tuple[int, bytes]]] = {}
+            for passage_id, collection_id, embedder_id, vector in rows:
+                by_space.setdefault(space_of(collection_id, embedder_id), []).append((passage_id, vector))
+            for space, found in by_space.items():
+                await self.vectors.upsert(space, [i for i, _ in found], [v for _, v in found])
+            await self._db.write(embeddings.mark_indexed, [row[0] for row in rows])
+
+    async def _take_out(self) -> None:
+        while gone := await self._db.read(embeddings.removed_vectors, BATCH):
+            by_space: dict[str, list[int]] = {}
+            for passage_id, collection_id, embedder_id in gone:
+                by_space.setdefault(space_of(collection_id, embedder_id), []).append(passage_id)
+            for space, ids in by_space.items():
+                await self.vectors.delete(space, ids)
+            await self._db.write(embeddings.forget_removed, [row[0] for row in gone])
+
+    async def forget(self, space: str) -> None:
+        """Drops all of a space. When the index is away the space stays, and nobody asks it any more."""
+        try:
+            await self.vectors.drop(space)
+        except MastraError as error:
+            log.warning("vectors not dropped", space=space, message=error.message)
+
+    async def try_to_catch_up(self, *, only_if_behind: bool = False) -> bool:
+        """Like `catch_up`; trouble is shown as the index's state, and False."""
+        try:
+            if not only_if_behind or self._lost or await self._db.read(_is_behind):
+                await self.catch_up()
+        except MastraError as error:
+            log.warning("meaning index behind", message=error.message, detail=error.detail)
+            self._say(VectorIndexState.DOWN, " ".join(p for p in (error.message, error.hint) if p))
+            return False
+        return True
+
+    def _say(self, state: VectorIndexState, detail: str = "") -> None:
+        said = VectorIndexChanged(state, detail)
+        if said != self._state:
+            self._state = said
+            self._bus.publish(said)
+
+
+def _is_behind(conn: Connection) -> bool:
+    return bool(embeddings.unindexed(conn, 1) or embeddings.removed_vectors(conn, 1))

@@ -1,0 +1,263 @@
+"""Documents on their way: read and split in a child process, then given vectors, in two speeds.
+
+Words can be searched as soon as a file is read; meaning follows batch by batch. Every step is a row, so a
+process that is killed goes on at the last batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mastra_desktop.domain.errors import ErrorInfo, KnowledgeError, MastraError, NotFound, describe
+from mastra_desktop.domain.events import CollectionChanged, DocumentChanged
+from mastra_desktop.domain.knowledge import (
+    ENGLISH_EMBEDDER,
+    MULTILINGUAL_EMBEDDER,
+    Document,
+    DocumentState,
+)
+from mastra_desktop.ops.logging import get_logger
+from mastra_desktop.services.embedders import packed
+from mastra_desktop.store import documents, embeddings, knowledge
+
+if TYPE_CHECKING:
+    from mastra_desktop.ingest.read_process import ReadingProcess
+    from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.services.embedders import Embedders
+    from mastra_desktop.services.knowledge_index import MeaningIndex
+    from mastra_desktop.store.database import Database
+
+READERS = 2  # files read at once, each in a child of its own
+BATCH = {MULTILINGUAL_EMBEDDER: 8, ENGLISH_EMBEDDER: 32}  # passages: a few seconds of work is lost at most
+REMOTE_BATCH = 64
+TRASH_S = 30 * 24 * 3600.0
+PROGRESS_S = 0.25  # between two events of one document
+BACK_OFF_S = 5.0
+INDEX_RETRY_S = 10.0
+
+log = get_logger(__name__)
+
+FetchPage = Callable[[str], Awaitable[tuple[bytes, str, str]]]  # address -> content, its type, final address
+
+
+class Pipeline:
+    """Works while `running` is entered, once `start` was called."""
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        embedders: Embedders,
+        index: MeaningIndex,
+        reading: ReadingProcess,
+        fetch_page: FetchPage,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self._embedders = embedders
+        self._index = index
+        self._reading = reading
+        self._fetch_page = fetch_page
+        self._clock = clock
+        self._to_read = asyncio.Event()
+        self._to_embed = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._claim = asyncio.Lock()
+        self._at_work: dict[str, asyncio.Task[None]] = {}  # what reads a document now
+        self._passwords: dict[str, str] = {}  # given with a retry; forgotten once used
+        self._told: dict[str, float] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Ends what runs on the way out; unfinished documents go on at the next start."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                yield
+            finally:
+                self._group = None
+                for task in self._tasks:
+                    task.cancel()
+
+    def start(self) -> None:
+        """Begins, or looks again for something to do. Safe to call any time."""
+        if self._group is not None and not self._tasks:
+            loops = [*[self._read_next] * READERS, self._embed_next]
+            self._tasks += [self._group.create_task(self._go_on(step)) for step in loops]
+        self._to_read.set()
+        self._to_embed.set()
+
+    def keep_running(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None] | None:
+        """A task beside, that ends with the pipeline; what it raises is logged."""
+        if self._group is None:
+            return None
+
+        async def guarded() -> None:
+            try:
+                await work()
+            except Exception:
+                log.exception("work beside the pipeline failed")
+
+        task = self._group.create_task(guarded())
+        self._tasks = [t for t in self._tasks if not t.done()]
+        self._tasks.append(task)
+        return task
+
+    def stop_reading(self, document_id: str) -> None:
+        """Ends the child that reads it, if one does."""
+        if task := self._at_work.get(document_id):
+            task.cancel()
+
+    def with_password(self, document_id: str, password: str) -> None:
+        """For the next try to read it; kept in memory only."""
+        self._passwords[document_id] = password
+
+    async def _go_on(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await step()
+            except MastraError as error:  # a full disk, a database that is away: it comes back by itself
+                log.warning("adding documents waits", message=error.message, detail=error.detail)
+                await asyncio.sleep(BACK_OFF_S)
+            except Exception:
+                log.exception("adding documents failed by a bug")
+                await asyncio.sleep(BACK_OFF_S)
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    async def _read_next(self) -> None:
+        async with self._claim:  # two readers never take the same document
+            job = await self._db.read(documents.next_job)
+            if job is not None:
+                await self._db.write(documents.set_progress, job.id, DocumentState.READING, 0, 0)
+        if job is None:
+            self._to_read.clear()
+            await self._to_read.wait()
+            return
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self._read(job))
+            self._at_work[job.id] = task
+        self._at_work.pop(job.id, None)
+        self._told.pop(job.id, None)
+        self._to_embed.set()
+
+    async def _read(self, job: Document) -> None:
+        """One document from queued to searchable by words, or failed. Cancelled: somebody removed it."""
+
+        def progress(state: str, done: int, of: int) -> None:
+            self._tell(replace(job, state=DocumentState(state), done=done, of=of))
+
+        self._tell(replace(job, state=DocumentState.READING), at_once=True)
+        try:
+            collection = await self._db.read(knowledge.collection, job.collection_id)
+            tokenizer = collection.embedder_id
+            if tokenizer not in (MULTILINGUAL_EMBEDDER, ENGLISH_EMBEDDER):
+                tokenizer = MULTILINGUAL_EMBEDDER if self._has_multilingual() else ENGLISH_EMBEDDER
+            password = self._passwords.pop(job.id, "")
+            async with self._file_of(job) as path:
+                read, spans = await self._reading.read(
+                    path, tokenizer=tokenizer, password=password, on_progress=progress
+                )
+            await documents.store_long_text(self._db, job.id, read=read, spans=spans, now=self._clock())
+        except MastraError as error:
+            if error.code == "storage":
+                raise
+            if not isinstance(error, NotFound):  # else it was removed meanwhile
+                await self._fail(job, error.info)
+            return
+        except Exception as error:  # a bug fails this document only
+            log.exception("a document could not be read", document_id=job.id)
+            await self._fail(job, describe(error))
+            return
+        await self._tell_stored(job.id)
+
+    @asynccontextmanager
+    async def _file_of(self, job: Document) -> AsyncGenerator[Path]:
+        """The document as a file; a page is fetched into one that goes afterwards."""
+        if not job.source.startswith(("http://", "https://")):
+            yield Path(job.source)
+            return
+        content, content_type, _ = await self._fetch_page(job.source)
+        suffix = (
+            ".pdf" if "pdf" in content_type else ".txt" if content_type.startswith("text/plain") else ".html"
+        )
+        with tempfile.TemporaryDirectory(prefix="mastra-page-") as folder:
+            path = Path(folder) / f"page{suffix}"
+            await asyncio.to_thread(path.write_bytes, content)
+            yield path
+
+    def _has_multilingual(self) -> bool:
+        return self._embedders.default_id() == MULTILINGUAL_EMBEDDER
+
+    async def _fail(self, job: Document, error: ErrorInfo) -> None:
+        await self._db.write(documents.fail, job.id, error)
+        await self._tell_stored(job.id)
+
+    # -- meaning ------------------------------------------------------------------------------------
+
+    async def _embed_next(self) -> None:
+        job = await self._db.read(documents.next_embedding)
+        if job is None:
+            self._to_embed.clear()
+            while await self._db.write(knowledge.purge_deleted, self._clock() - TRASH_S):
+                pass
+            in_step = await self._index.try_to_catch_up(only_if_behind=True)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._to_embed.wait(), None if in_step else INDEX_RETRY_S)
+            return
+        try:
+            await self._embed_batch(job)
+        except MastraError as error:
+            if error.code == "storage" or error.retryable:
+                raise
+            if not isinstance(error, NotFound):
+                await self._fail(job, error.info)
+
+    async def _embed_batch(self, job: Document) -> None:
+        collection = await self._db.read(knowledge.collection, job.collection_id)
+        size = BATCH.get(collection.embedder_id, REMOTE_BATCH)
+        passages = await self._db.read(embeddings.pending_passages, job.id, size)
+        if passages:
+            embedder = self._embedders.get(collection.embedder_id)
+            vectors = await embedder.embed_passages([passage.text for passage in passages])
+            lengths = {len(vector) for vector in vectors}
+            if lengths != {collection.dimension or len(vectors[0])}:
+                raise KnowledgeError(
+                    f"The embedding model now gives vectors of another length ({max(lengths)}).",
+                    hint="Index the collection again.",
+                )
+            if collection.dimension is None:
+                await self._db.write(knowledge.set_dimension, collection.id, len(vectors[0]))
+            rows = [(p.id, packed(v)) for p, v in zip(passages, vectors, strict=True)]
+            job = await self._db.write(embeddings.store_vectors, job.id, rows)
+            self._tell(job)
+        if job.done >= job.of:
+            await self._index.try_to_catch_up()
+            await self._db.write(documents.finish, job.id, self._clock())
+            await self._tell_stored(job.id)
+
+    # -- telling ------------------------------------------------------------------------------------
+
+    def _tell(self, document: Document, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if at_once or now - self._told.get(document.id, 0.0) >= PROGRESS_S:
+            self._told[document.id] = now
+            self._bus.publish(DocumentChanged(document))
+
+    async def _tell_stored(self, document_id: str) -> None:
+        try:
+            document = await self._db.read(documents.document, document_id)
+        except MastraError:  # removed meanwhile
+            return
+        self._bus.publish(DocumentChanged(document))
+        self._bus.publish(CollectionChanged(document.collection_id))
