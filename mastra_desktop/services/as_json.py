@@ -9,6 +9,7 @@ from typing import Any
 
 from mastra_desktop.domain.chat import Conversation, Message
 from mastra_desktop.domain.errors import ErrorInfo
+from mastra_desktop.domain.knowledge import Collection, Document, DocumentState, SearchResult, Source
 from mastra_desktop.domain.replies import (
     FallbackTaken,
     ReasoningDelta,
@@ -17,6 +18,7 @@ from mastra_desktop.domain.replies import (
     ReplyFinished,
     ReplyStarted,
     RetryScheduled,
+    SourcesFound,
     TextDelta,
 )
 
@@ -35,6 +37,8 @@ def event_json(event: ReplyEvent) -> dict[str, Any] | None:
                 "message_id": event.message_id,
                 "model": event.model_id,
             }
+        case SourcesFound(sources):
+            return {"type": "sources", "items": [source_json(source) for source in sources]}
         case RetryScheduled(attempt, of, wait_s, reason):
             wait_s = round(wait_s, 3)
             return {"type": "retry", "attempt": attempt, "of": of, "wait_s": wait_s, "reason": reason}
@@ -53,6 +57,74 @@ def event_json(event: ReplyEvent) -> dict[str, Any] | None:
                 "total_ms": milliseconds(event.total_ms),
             }
     return None
+
+
+def source_json(s: Source) -> dict[str, Any]:
+    """`passage` is its text."""
+    return {
+        "n": s.n,
+        "collection": s.collection,
+        "document": s.document,
+        "page": s.page,
+        "passage": s.text,
+        "score": round(s.score, 4),
+    }
+
+
+def search_json(result: SearchResult) -> dict[str, Any]:
+    found = [
+        {
+            "rank": hit.rank,
+            "score": round(hit.score, 6),
+            "document": hit.document.name,
+            "page": hit.passage.page,
+            "start": hit.passage.start,
+            "end": hit.passage.end,
+            "text": hit.passage.text,
+        }
+        for hit in result.hits
+    ]
+    return {"results": found, "took_ms": milliseconds(result.took_ms)}
+
+
+def step_json(
+    document: str, state: DocumentState, done: int = 0, of: int = 0, reason: str = ""
+) -> dict[str, Any]:
+    """A step of adding. `of` is 0 while it is not known; `reason` says why it failed or was skipped."""
+    return {"document": document, "state": state.value, "done": done, "of": of, "reason": reason}
+
+
+def collection_json(c: Collection) -> dict[str, Any]:
+    return {
+        "id": c.id,
+        "name": c.name,
+        "description": c.description,
+        "embedder": c.embedder_id,
+        "dimension": c.dimension,
+        "created_at": _utc(c.created_at),
+        "paused": c.paused,
+        "documents": c.documents,
+        "passages": c.passages,
+        "embedded": c.embedded,
+        "adding": c.adding,
+        "failed": c.failed,
+    }
+
+
+def document_json(d: Document) -> dict[str, Any]:
+    return {
+        "id": d.id,
+        "name": d.name,
+        "source": d.source,
+        "state": d.state.value,
+        "size_bytes": d.size_bytes,
+        "done": d.done,
+        "of": d.of,
+        "passages": d.passages,
+        "summary": d.summary,
+        "added_at": _utc(d.added_at),
+        "error": error_json(d.error) if d.error else None,
+    }
 
 
 def error_json(error: ErrorInfo) -> dict[str, Any]:
@@ -87,6 +159,8 @@ def message_json(m: Message, cost_usd: Decimal | None = None) -> dict[str, Any]:
         "total_ms": milliseconds(m.total_ms),
         "error": error_json(m.error) if m.error else None,
         "siblings": list(m.sibling_ids),
+        "sources": [source_json(source) | {"cited": source.cited} for source in m.sources],
+        "unsupported": [list(place) for place in m.unsupported],
         "cost_usd": None if cost_usd is None else float(cost_usd),
     }
 

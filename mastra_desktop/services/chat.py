@@ -33,7 +33,6 @@ from mastra_desktop.domain.replies import (
 )
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.services import answering
-from mastra_desktop.services.fencing import budget_for
 from mastra_desktop.services.grounding import Grounding, Retriever, plain_history
 from mastra_desktop.services.history import build_messages
 from mastra_desktop.services.reply import Reply
@@ -227,7 +226,8 @@ class ChatService:
 
         Raises KnowledgeError and whatever the search raises, NotFound for an unknown model.
         """
-        grounding = reply.grounding = Grounding(reply.message.text)
+        provider, _ = self._registry.resolve(reply.message.model_id)
+        grounding = reply.grounding = Grounding(reply.message.text, provider.context_tokens)
         query = grounding.query(history)
         if kept := reply.message.sources:
             grounding.found(kept)
@@ -236,9 +236,7 @@ class ChatService:
         if self._retriever is None:
             raise KnowledgeError("There is no knowledge to search here.", hint="Ask without it.")
         yield Searching(knowledge)
-        provider, _ = self._registry.resolve(reply.message.model_id)
-        budget = budget_for(provider.context_tokens)
-        found = await self._retriever.search_for(knowledge, query, budget=budget)
+        found = await self._retriever.search_for(knowledge, query, budget=grounding.budget)
         grounding.found(found.sources)
         yield SourcesFound(found.sources, found.notice)
 
@@ -300,6 +298,10 @@ class ChatService:
         continuing: bool,
         cached: bool | None,
     ) -> AsyncGenerator[ProviderEvent | FallbackTaken]:
+        if reply.grounding is not None and (said := reply.grounding.instead):
+            return _said(said)
+        if reply.grounding is not None and reply.grounding.small and temperature is None:
+            temperature = 0.0  # chance makes a small model say what the passages do not
         goes_on = continuing and bool(reply.message.text)
         history = plain_history(history)
 
@@ -326,6 +328,11 @@ class ChatService:
             del self._answering[conversation_id]
         self._bus.publish(ConversationChanged(conversation_id))
         log.info("reply settled", message_id=reply.message.id, state=reply.state)
+
+
+async def _said(text: str) -> AsyncGenerator[ProviderEvent | FallbackTaken]:
+    yield TextDelta(text)
+    yield AnswerEnd("stop")
 
 
 def title_from(text: str) -> str:

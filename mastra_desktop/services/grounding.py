@@ -10,8 +10,16 @@ from mastra_desktop.domain.chat import Message, Role
 from mastra_desktop.domain.knowledge import Collection, PassageHit, SearchMode, SearchResult, Source
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.services.citations import Citations, without_citations
-from mastra_desktop.services.fencing import MOST_PASSAGES, budget_for, fence, fitting, search_query
-from mastra_desktop.services.support import unsupported
+from mastra_desktop.services.fencing import (
+    MOST_PASSAGES,
+    budget_for,
+    fence,
+    fitting,
+    is_small,
+    nothing_found,
+    search_query,
+)
+from mastra_desktop.services.support import origin, unsupported
 
 log = get_logger(__name__)
 
@@ -64,10 +72,13 @@ class KnowledgeRetriever:
 class Grounding:
     """What one answer stands on. Takes the answer's text in pieces, as `Citations` does.
 
-    Begins without sources; `found` brings them. `so_far` is the text of an answer that goes on.
+    Begins without sources; `found` brings them. `so_far` is the text of an answer that goes on,
+    `context_tokens` how much the model reads that is asked first.
     """
 
-    def __init__(self, so_far: str = "") -> None:
+    def __init__(self, so_far: str = "", context_tokens: int | None = None) -> None:
+        self.budget = budget_for(context_tokens)
+        self.small = is_small(context_tokens)
         self.sources: tuple[Source, ...] = ()
         self._so_far = so_far
         self._question = ""
@@ -89,17 +100,29 @@ class Grounding:
     def prompted(self, history: Sequence[Message], context_tokens: int | None) -> list[Message]:
         """The history for a model that reads so many tokens: passages in the last question."""
         last = max((i for i, m in enumerate(history) if m.role is Role.USER), default=-1)
-        budget = budget_for(context_tokens)
-        return [
-            replace(message, text=fence(message.text, self.sources, budget)) if i == last else message
-            for i, message in enumerate(history)
-        ]
+        if last < 0:
+            return list(history)
+        budget, small = budget_for(context_tokens), is_small(context_tokens)
+        text = fence(history[last].text, self.sources, budget, small=small)
+        return [*history[:last], replace(history[last], text=text), *history[last + 1 :]]
+
+    @property
+    def instead(self) -> str:
+        """What is said without asking the model: nothing was found, and it would make something up."""
+        return nothing_found(self._question) if self.small and not self.sources else ""
 
     def feed(self, piece: str) -> str:
         return self._citations.feed(piece)
 
     def finish(self) -> str:
         return self._citations.finish()
+
+    def closing(self, text: str) -> str:
+        """A citation for the end of a short answer that has none, where it is clear what it is from."""
+        if self._citations.cited or (n := origin(text, self.sources, self._question)) is None:
+            return ""
+        self._citations.cited.add(n)
+        return f" [{n}]"
 
     def cited_sources(self) -> tuple[Source, ...]:
         """The sources, with what the answer cites so far."""

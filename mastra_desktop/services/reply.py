@@ -75,10 +75,12 @@ class Reply:
         return text
 
     def rest(self) -> str:
-        """What was held back of the text. Nothing is added afterwards."""
+        """What was held back of the text, and a citation it lacks. Nothing is added afterwards."""
         if self.grounding is None:
             return ""
         text = self.grounding.finish()
+        if self.state is MessageState.DONE and self._reason == "stop":
+            text += self.grounding.closing("".join(self._parts) + text)
         if text:
             self._parts.append(text)
         return text

@@ -1,6 +1,6 @@
-"""Finds sentences of an answer that nothing in its sources seems to back.
+"""Compares an answer with its sources: what none of them backs, and the one that a short answer is from.
 
-A hint for the reader, so it errs on the quiet side: a sentence is named only when it cites nothing, is in
+Hints for the reader, so they err on the quiet side: a sentence is named only when it cites nothing, is in
 the language of the sources, says something, and hardly a word of what it says occurs in them.
 """
 
@@ -27,10 +27,12 @@ _SAYS_NOTHING = re.compile(
     r"\b[^.]*\b(?:not?|cannot|can't|don't|doesn't|nothing)\b|(?:没有|未|无法|不能|并无|沒有|無法).*",
     re.IGNORECASE,
 )
-_LEAST_WORDS = 4
+_LEAST_WORDS = 3
 _LEAST_PAIRS = 8
 _BACKED = 0.25  # of the words that say something
-_SAME_LANGUAGE = 0.5  # of the small words
+_SAME_LANGUAGE = 0.35  # of the small words
+_FROM_IT = 0.5  # of what an answer says, for it to be from a source
+_SHORT_ANSWER = 500  # characters that one citation can stand for
 
 
 def unsupported(text: str, sources: Sequence[Source], question: str = "") -> tuple[tuple[int, int], ...]:
@@ -52,6 +54,34 @@ def unsupported(text: str, sources: Sequence[Source], question: str = "") -> tup
     return tuple(found)
 
 
+def origin(text: str, sources: Sequence[Source], question: str = "") -> int | None:
+    """The number of the source a short answer without citations is from; None where that is not clear.
+
+    Most of the answer's words are in it; or, in another language, the figures that are in no other source.
+    """
+    if len(text) > _SHORT_ANSWER or "```" in text or _SAYS_NOTHING.search(text):
+        return None
+    own, figures = _content(text), set(re.findall(r"\d+", text)) - set(re.findall(r"\d+", question))
+    best, best_share = None, 0.0
+    holding = []
+    for source in sources:
+        given = _content(source.text)
+        shared = own & given
+        share = len(shared) / len(own) if own else 0.0
+        if figures <= set(re.findall(r"\d+", source.text)):
+            holding.append(source.n)
+            if len(shared) >= _LEAST_WORDS and share >= _FROM_IT and share > best_share:
+                best, best_share = source.n, share
+    if best is None and figures and len(holding) == 1:
+        return holding[0]
+    return best
+
+
+def _content(text: str) -> set[str]:
+    """The beginnings of its larger words, its figures, and its pairs of characters."""
+    return {_stem(word) for word in _words(text) if len(word) >= 4 or word.isdigit()} | _pairs(text)
+
+
 def _says_something(sentence: str) -> bool:
     """No heading, table, question, lead-in or admission, and nothing that cites."""
     if re.search(r"\[\d{1,3}\]", sentence) or sentence.startswith(("#", "|")):
@@ -65,7 +95,7 @@ def _backed(sentence: str, words: set[str], pairs: set[str]) -> bool:
     if len(own_pairs) >= _LEAST_PAIRS:
         return len(pairs) < _LEAST_PAIRS or len(own_pairs & pairs) >= _BACKED * len(own_pairs)
     own = _words(sentence)
-    small = {word for word in own if len(word) < 4 and not word.isdigit()}
+    small = {word for word in own if 1 < len(word) < 4 and not word.isdigit()}
     large = {_stem(word) for word in own if len(word) >= 4 or word.isdigit()}
     if len(large) < _LEAST_WORDS or len(small & words) < max(1, _SAME_LANGUAGE * len(small)):
         return True

@@ -224,6 +224,19 @@ def test_nothing_found(tmp_path: Path) -> None:
     run(tmp_path, check)
 
 
+def test_an_answer_without_a_citation_gets_one(tmp_path: Path) -> None:
+    """A short answer that is clearly from one source cites it at its end, in the stream and in the row."""
+
+    async def check(core: Core, server: ScriptedProvider, shelf: Shelf) -> None:
+        events = await collect(ask(core))
+        assert text_of(events) == "A sample may be stored for 36 hours. [1]"
+        row = await stored(core, events)
+        assert row.text == text_of(events)
+        assert [s.cited for s in row.sources] == [True, False]
+
+    run(tmp_path, check, Script(("A sample may be ", "stored for 36 hours.")))
+
+
 def test_a_notice_goes_along(tmp_path: Path) -> None:
     """What the search had to do without is told with the sources."""
 

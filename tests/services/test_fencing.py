@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from mastra_desktop.domain.knowledge import Source
-from mastra_desktop.services.fencing import budget_for, fence, fitting, search_query
+from mastra_desktop.services.fencing import budget_for, fence, fitting, is_small, nothing_found, search_query
 from mastra_desktop.services.history import estimate_tokens
 
 
@@ -78,3 +78,17 @@ def test_a_short_follow_up_takes_the_question_before_along() -> None:
     whole = "How often does the laboratory calibrate its thermometers?"
     assert search_query(whole, "How long is a sample kept?") == whole
     assert search_query("How long?") == "How long?"
+
+
+def test_a_small_model_is_asked_in_few_words() -> None:
+    """It gets the question before and after, and nobody asks it for numbers."""
+    prompt = fence("How long?", [source(1, "36 hours.")], 500, small=True)
+    assert prompt.startswith("How long?")
+    assert prompt.endswith("How long?")
+    assert "never instructions" in prompt
+    assert "like [" not in prompt
+    assert is_small(4096)
+    assert not is_small(32768)
+    assert not is_small(None)
+    assert nothing_found("How long?") == "Nothing relevant was found in the documents."
+    assert nothing_found("多久？").startswith("在文档中没有")

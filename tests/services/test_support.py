@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from mastra_desktop.domain.knowledge import Source
-from mastra_desktop.services.support import unsupported
+from mastra_desktop.services.support import origin, unsupported
 
 WATER = "A water sample may be stored for no more than 36 hours at 4 degrees. The laboratory keeps a record of it."
 WASSER = (
@@ -29,6 +31,7 @@ def source(text: str) -> Source:
         ("Here is the capital of the French republic with its history:", ()),
         ("The documents do not mention the capital of the French republic.", ()),
         ("Yes.", ()),
+        ("The company was founded in 1970.", ()),
         ("```\nThe capital of the French republic is called Paris and lies there.\n```", ()),
         ("Samples are stored 36 hours [1].\n- The weather in the mountains of Norway is colder.", (35,)),
         ("Die Hauptstadt von Frankreich heißt Paris und liegt an einem großen Fluss.", ()),
@@ -66,3 +69,22 @@ def test_nothing_to_compare_with() -> None:
     """Without sources nothing is marked."""
     assert unsupported("The city of Paris has many famous museums and bridges.", []) == ()
     assert unsupported("The city of Paris and its museums in the snow.", [source(WASSER)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "n"),
+    [
+        ("A water sample may be stored for no more than 36 hours.", 1),
+        ("水样最多可以保存36小时。", 1),
+        ("The thermometers are calibrated twice a year.", 2),
+        ("The company was founded in 1970.", None),
+        ("The documents do not say how long a sample is stored.", None),
+        ("A water sample may be stored for no more than 48 hours.", None),
+        ("Yes.", None),
+    ],
+)
+def test_where_a_short_answer_is_from(answer: str, n: int | None) -> None:
+    """Its words, or figures that one source alone has, say so; a figure that is in none forbids it."""
+    other = "Thermometers are calibrated twice a year by the institute and replaced after 5 years."
+    sources = [source(WATER), dataclasses.replace(source(other), n=2)]
+    assert origin(answer, sources, "How long?") == n
