@@ -23,3 +23,6 @@ class RowRole(IntEnum):
     TITLE_MARKS = _FIRST + 9  # list[tuple[int, int]], (start, length) of found words in the title
     NOTE_MARKS = _FIRST + 10  # the same for the note
     ICON = _FIRST + 11  # str, icon before a section's title or a one-line row's
+    TILE = _FIRST + 12  # str, a tile's colour: the icon on it, left of both lines
+    SIGN = _FIRST + 13  # str, icon at the right of a row with a tile; BUSY has its spinner there too
+    SIGN_TONE = _FIRST + 14  # Tone of the sign

@@ -14,6 +14,7 @@ from mastra_desktop.ui.row_roles import RowRole
 from mastra_desktop.ui.theme import Theme, ThemeController
 from mastra_desktop.ui.widgets.painting import Tone, draw_box, tone_text
 from mastra_desktop.ui.widgets.spinner import draw_spinner
+from mastra_desktop.ui.widgets.tile import draw_tile
 
 Index = QModelIndex | QPersistentModelIndex
 Marks = Sequence[tuple[int, int]]
@@ -93,11 +94,30 @@ class SectionDelegate(QStyledItemDelegate):
                 inside.setLeft(inside.left() + 16 + 10)
             self._paint_title(painter, inside, index, on=on)
             return
+        if index.data(RowRole.TILE):
+            inside = self._paint_tile(painter, inside, index)
         line = theme.scaled(19)
         top = inside.top() + (inside.height() - line - theme.scaled(17)) / 2
         self._paint_title(painter, QRectF(inside.left(), top, inside.width(), line), index, on=on)
         second = QRectF(inside.left(), top + line, inside.width(), theme.scaled(17))
         self._paint_note(painter, second, index)
+
+    def _paint_tile(self, painter: QPainter, rect: QRectF, index: Index) -> QRectF:
+        """The tile at the left and the sign at the right; returns what is left for the lines."""
+        tile = QRectF(rect.left(), rect.center().y() - 16, 32, 32)
+        color, icon = str(index.data(RowRole.TILE)), str(index.data(RowRole.ICON) or "")
+        draw_tile(painter, tile, self._theme, self._icons, color, icon)
+        sign = QRectF(rect.right() - 15, rect.top(), 15, rect.height())
+        right = rect.right()
+        name = str(index.data(RowRole.SIGN) or "")
+        if index.data(RowRole.BUSY):
+            draw_spinner(painter, sign, self._theme.current.color("accent.fg"), self.angle)
+            right = sign.left() - 8
+        elif name:
+            self._icons.paint(painter, sign, name, tone_text(cast(Tone, index.data(RowRole.SIGN_TONE) or "")))
+            right = sign.left() - 8
+        left = tile.right() + 10
+        return QRectF(left, rect.top(), right - left, rect.height())
 
     def _paint_title(self, painter: QPainter, rect: QRectF, index: Index, *, on: bool) -> None:
         theme = self._theme.current
@@ -129,7 +149,8 @@ class SectionDelegate(QStyledItemDelegate):
         tone = cast(Tone, index.data(RowRole.NOTE_TONE) or "")
         icon = str(index.data(RowRole.NOTE_ICON) or "")
         sign = QRectF(left, rect.top(), _NOTE_ICON, rect.height())
-        busy = bool(index.data(RowRole.BUSY))
+        busy = bool(index.data(RowRole.BUSY)) and not index.data(RowRole.TILE)
+        icon = "" if index.data(RowRole.TILE) else icon
         if busy:
             draw_spinner(painter, sign, theme.color("accent.fg"), self.angle)
         elif icon:
