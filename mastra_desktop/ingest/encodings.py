@@ -31,7 +31,7 @@ def decode(data: bytes, *, declared: str = "") -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _checked(data[len(mark) :].decode(encoding, "replace"))
-    if b"\x00" in data:
+    if b"\x00" in data and not _padded(data):
         return _checked(data.decode(_utf16(data), "replace"))
     try:
         return _checked(data.decode("utf-8"))
@@ -62,11 +62,16 @@ def not_text() -> KnowledgeError:
     )
 
 
+def _padded(data: bytes) -> bool:
+    """Whether it is UTF-8 with a few NULs in it, as crashed programs leave in their logs."""
+    return data.count(0) <= 2 + len(data) // 50 and _is_utf8(data)
+
+
 def _utf16(data: bytes) -> str:
     """UTF-16 without a mark, by which of its two orders makes sense. Raises KnowledgeError for neither."""
     sample = data[:_LOOKED_AT]
     best = max(("utf-16-le", "utf-16-be"), key=lambda encoding: _sense(sample, encoding))
-    if len(data) % 2 or _sense(sample, best) < 0.9:
+    if _sense(sample, best) < 0.9:
         raise not_text()
     return best
 
@@ -79,7 +84,8 @@ def _sense(data: bytes, encoding: str) -> float:
         for char in text
         if " " <= char < "\x7f"
         or char in "\t\r\n\ufeff"
-        or "\xa0" <= char < "\u0700"
+        or "\xa0" <= char < "\u0250"
+        or "\u0370" <= char < "\u0700"
         or "\u2000" <= char < "\u2070"
         or "\u3000" <= char < "\u3100"
         or "\u4e00" <= char < "\u9fa6"

@@ -200,7 +200,9 @@ def _shut_in() -> None:
 def _refuse(event: str, args: tuple[object, ...]) -> None:
     if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"):
         raise PermissionError(errno.EACCES, "no network while reading a file")
-    if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+    if event != "open" or isinstance(args[0], int):  # a descriptor is open already
+        return
+    if isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         raise PermissionError(errno.EACCES, "nothing is written while reading a file")
 
 
