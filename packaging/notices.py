@@ -47,6 +47,8 @@ def write_notices(into: Path, modules: Iterable[str], libraries: Iterable[Path])
         parts.append(_section(f"Font {font.name.removesuffix('-OFL.txt')}", font.read_text(encoding="utf-8")))
     icons = (ROOT / "resources" / "icons" / "LICENSE").read_text(encoding="utf-8")
     parts.append(_section("Lucide icons", icons))
+    embedders = (ROOT / "resources" / "embedders" / "NOTICE").read_text(encoding="utf-8")
+    parts.append(_section("Embedders", embedders))
     parts += [_distribution(found) for found in distributions]
     parts += [_section(name, text) for name, text in _system_parts(libraries)]
     head = "Mastra Desktop contains the work of others, with thanks. Each part and its licence:\n\n"

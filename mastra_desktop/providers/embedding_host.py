@@ -50,8 +50,12 @@ class EmbedSettings:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
-class _Model(Protocol):
-    def vector(self, text: str, query: bool) -> bytes: ...
+class Model(Protocol):
+    """An embedder in this process. May be used from several threads."""
+
+    def vector(self, text: str, query: bool) -> bytes:
+        """The vector of `text`, of length 1, as 32-bit floats, little-endian."""
+        ...
 
 
 def embed_command() -> list[str]:
@@ -73,7 +77,7 @@ def main() -> int:
     if not first:
         return 0
     try:
-        model = _load(EmbedSettings(**json.loads(first)))
+        model = load_model(EmbedSettings(**json.loads(first)))
     except (ImportError, RuntimeError, ValueError, OSError) as error:
         _send(protocol, 0, ERROR, (str(error) or type(error).__name__).encode())
         return 1
@@ -92,7 +96,7 @@ def _end_with_thread(trouble: threading.ExceptHookArgs) -> None:
 class _Host:
     """Two queues, each with a thread. A text that was dropped before its turn is passed over."""
 
-    def __init__(self, model: _Model, protocol: int) -> None:
+    def __init__(self, model: Model, protocol: int) -> None:
         self._model = model
         self._protocol = protocol
         self._sending = threading.Lock()
@@ -132,7 +136,8 @@ def _send(protocol: int, number: int, kind: int, payload: bytes) -> None:
         left = left[os.write(protocol, left) :]
 
 
-def _load(settings: EmbedSettings) -> _Model:
+def load_model(settings: EmbedSettings) -> Model:
+    """The model, in this process. Raises what its library raises when it cannot be loaded."""
     if settings.embedder_id == MULTILINGUAL_EMBEDDER:
         return _E5(settings.threads)
     return _MiniLM(Path(settings.resources) / "embedders" / "minilm-tokenizer.json", settings.threads)
