@@ -5,30 +5,41 @@ the question, cosines of one embedder lie between 0.7 and 0.95, those of another
 have a common scale, but a useless ranking then counts as much as a good one. So each score is turned
 into evidence: how unlikely it would be if the list held nothing but noise. Above any high threshold the
 scores of noise fall off exponentially (peaks over threshold, the usual model of extremes), so a passage
-x above the last of n candidates has -ln p = (x - last) / m, with m from the median, which a few good
-passages don't move. Evidence of both sides is added, as in Fisher's method: a side where nothing stands
-out adds the same little to everything, one with a clear answer decides, and two that agree beat both.
+scored x has -ln p = (x - last) / m, where m is the mean excess over the last candidate's score. Evidence of
+both sides is added, as in Fisher's method: a side where nothing stands out adds the same little to
+everything, one with a clear answer decides, and what both find beats what one finds.
 docs/decisions/0007-hybrid-fusion.md has what was measured.
 """
 
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, Passage
-from mastra_desktop.store.words import index_text
+from mastra_desktop.store.words import question_tokens
 
 CANDIDATES = 100  # of each side: enough to tell noise from what stands out of it
-_MOST_EVIDENCE = 20.0  # of one side; a chance of e^-20 is certain enough, and bounds degenerate lists
+_MOST_EVIDENCE = 10.0  # of one side: 1 in 22,000; a side that is wrong can be outweighed
 
-# (unrelated, related): the best cosine of questions about something else, and of questions that are answered.
-_USUAL_COSINES = {MULTILINGUAL_EMBEDDER: (0.80, 0.86), ENGLISH_EMBEDDER: (0.25, 0.5)}
-_USUAL_COVERAGE = (0.2, 0.6)
-_WORD = re.compile(r"\w+")
+# Per embedder: the best cosine that most questions about something else stay below, and one only seen
+# with an answer.
+_USUAL_COSINES = {MULTILINGUAL_EMBEDDER: (0.82, 0.90), ENGLISH_EMBEDDER: (0.2, 0.6)}
+_USUAL_COVERAGE = (0.2, 0.8)  # the same for the share of the question's words that a passage has
+_STEM = 6  # letters: "heating" and "heated" are one word
+# Words that say how is asked, not about what.
+_ASKING_ENGLISH = (
+    "a about an and any are as at be been by can could did do does for from get give had has have how i "
+    "if in into is it its make made me my no not of on or our shall should so some such than that the "
+    "their them then there these they this those to up us use used was we were what when where which "
+    "while who whom whose why will with would you your"
+)
+_ASKING = frozenset(_ASKING_ENGLISH.split())
+_ASKING_CHINESE = frozenset(
+    "的了是在有和与吗呢吧啊么哪谁几多何怎为被把从到也都就要会能它他她这那之其及或而个"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +96,7 @@ def fuse(
 
 def trust_in(embedder_id: str, query: str) -> float:
     """How far (0 to 1) an embedder can read a question: for the English one, the share of Latin letters."""
-    if embedder_id != ENGLISH_EMBEDDER:
-        return 1.0
-    letters = [character for character in query if character.isalpha()]
-    latin = sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
-    return latin / len(letters) if letters else 1.0
+    return _latin(query) if embedder_id == ENGLISH_EMBEDDER else 1.0
 
 
 def is_relevant(
@@ -100,22 +107,27 @@ def is_relevant(
     *,
     embedder_id: str,
 ) -> bool:
-    """Whether what was found seems to answer the query; `texts` are those of the best fused passages.
+    """Whether what was found seems to answer the query; `texts` are those of the best ten or so passages.
 
-    Two signs, each 0 where questions about other things end up and 1 where questions about the
-    collection do: the best cosine, and how many of the query's words the best passage has. Together
-    they must come to 1, so one alone has to be clear.
+    Two signs, each from 0, as for questions about other things, to 1, as only for questions that are
+    answered: the best cosine, and how many of the query's words one passage has. Their mean must reach a
+    half, so one alone has to be clear. An embedder whose cosines are not known here refuses nothing.
     """
     if not words and not meaning:
         return False
-    usual = _USUAL_COSINES.get(embedder_id)
-    sign = 0.0
-    if meaning and usual is not None:
-        best = max(cosine for _, cosine in meaning)
-        sign += trust_in(embedder_id, query) * _between(best, usual)
-    if words:
-        sign += _between(_coverage(query, texts), _USUAL_COVERAGE)
-    return sign >= 1.0
+    wanted = _subjects(query) if words else set()
+    by_words = _between(_coverage(wanted, texts), _USUAL_COVERAGE)
+    if not meaning:
+        return by_words >= 0.5 or not wanted
+    if embedder_id not in _USUAL_COSINES:
+        return True
+    by_meaning = _between(max(cosine for _, cosine in meaning), _USUAL_COSINES[embedder_id])
+    if not wanted:
+        return by_meaning >= 0.5
+    trust = trust_in(embedder_id, query)
+    if trust == 1 and texts and abs(_latin(query) - _latin(texts[0])) > 0.5:
+        return by_meaning > 0  # in other letters no word can occur, and all cosines are lower
+    return trust * by_meaning + by_words >= (trust + 1) / 2
 
 
 def drop_neighbours(ranked: Sequence[Fused], passages: Mapping[int, Passage], k: int) -> list[Fused]:
@@ -146,11 +158,10 @@ def _evidence(scores: Mapping[int, float], *, of: int) -> dict[int, float]:
     """-ln of the chance that noise scores as high, for each of the best `len(scores)` out of `of`."""
     if not scores:
         return {}
-    ordered = sorted(scores.values())
-    last, span = ordered[0], ordered[-1] - ordered[0]
-    # The median of an exponential distribution is m ln 2.
-    scale = max((ordered[len(ordered) // 2] - last) / math.log(2), span / _MOST_EVIDENCE)
-    found = math.log(of / len(ordered))  # being among the few found at all
+    last, best = min(scores.values()), max(scores.values())
+    mean_excess = math.fsum(score - last for score in scores.values()) / len(scores)
+    scale = max(mean_excess, (best - last) / _MOST_EVIDENCE)
+    found = math.log(of / len(scores))  # being among the few found at all
     return {key: found + ((score - last) / scale if scale > 0 else 0.0) for key, score in scores.items()}
 
 
@@ -160,14 +171,26 @@ def _share(score: float, best: float) -> float:
 
 def _between(value: float, usual: tuple[float, float]) -> float:
     low, high = usual
-    return (value - low) / (high - low)
+    return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def _coverage(query: str, texts: Sequence[str]) -> float:
-    """The largest share of the query's distinct words (Chinese: pairs of characters) that one text has."""
-    wanted = _words(query)
-    return max((len(wanted & _words(text)) / len(wanted) for text in texts), default=0.0) if wanted else 0.0
+def _latin(text: str) -> float:
+    """The share of Latin among the letters of a text; 1 for a text without letters."""
+    letters = [character for character in text if character.isalpha()]
+    latin = sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in letters)
+    return latin / len(letters) if letters else 1.0
 
 
-def _words(text: str) -> set[str]:
-    return set(_WORD.findall(index_text(text).lower()))
+def _coverage(wanted: set[str], texts: Sequence[str]) -> float:
+    """The largest share of the wanted words that one text has."""
+    found = max((len(wanted & _subjects(text)) for text in texts), default=0)
+    return found / len(wanted) if wanted else 0.0
+
+
+def _subjects(text: str) -> set[str]:
+    """The words of a text that are about something, without endings; of Chinese, pairs of characters."""
+    return {
+        word[:_STEM] if word.isascii() else word
+        for word in question_tokens(text)
+        if word not in _ASKING and not _ASKING_CHINESE & set(word)
+    }

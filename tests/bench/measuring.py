@@ -22,18 +22,23 @@ def tell(
     *,
     floor: float | None = None,
     most: float | None = None,
+    least: float | None = None,
     limit: float | None = None,
 ) -> None:
-    """Prints a figure. `most`: how many times the `floor` it may be; `limit`: what it may be by itself."""
+    """Prints a figure. `most`, `least`: how many times the `floor` it may, must be; `limit`: what it may be by itself."""
     ratio = value / floor if floor else None
     good = (most is None or (ratio is not None and ratio <= most)) and (limit is None or value <= limit)
+    good = good and (least is None or floor is None or value >= least * floor)
+    allowed: str | float | None = limit
+    if most is not None or least is not None:
+        allowed = f"{most} x floor" if most is not None else f"at least {least} x floor"
     line = {
         "name": name,
         "value": round(value, 3),
         "unit": unit,
         "floor": None if floor is None else round(floor, 3),
         "ratio": None if ratio is None else round(ratio, 2),
-        "limit": f"{most} x floor" if most is not None else limit,
+        "limit": allowed,
         "ok": good,
     }
     print(json.dumps(line), flush=True)

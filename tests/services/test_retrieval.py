@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, Passage
-from mastra_desktop.services.retrieval import Fused, drop_neighbours, fuse, trust_in
+from mastra_desktop.services.retrieval import Fused, drop_neighbours, fuse, is_relevant, trust_in
 
 Scores = dict[int, float]
 BM25 = st.dictionaries(st.integers(1, 60), st.floats(0, 100), max_size=40)
@@ -42,11 +45,11 @@ def test_without_one_side_the_other_keeps_its_order(scores: Scores, trust: float
 
 
 @given(BM25, COSINES, st.randoms())
-def test_the_order_of_the_input_does_not_matter(words: Scores, meaning: Scores, chance: object) -> None:
+def test_the_order_of_the_input_does_not_matter(words: Scores, meaning: Scores, chance: Random) -> None:
     """Shuffled input gives the same ranking."""
     shuffled_words, shuffled_meaning = list(words.items()), list(meaning.items())
-    chance.shuffle(shuffled_words)  # type: ignore[attr-defined]
-    chance.shuffle(shuffled_meaning)  # type: ignore[attr-defined]
+    chance.shuffle(shuffled_words)
+    chance.shuffle(shuffled_meaning)
     assert fuse(shuffled_words, shuffled_meaning) == fuse(list(words.items()), list(meaning.items()))
 
 
@@ -113,3 +116,43 @@ def test_dropped_passages_come_back_rather_than_nothing() -> None:
     assert ids(drop_neighbours(ranking(2, 8, 1, 3), known, 3)) == [2, 1, 3]
     assert ids(drop_neighbours(ranking(2, 8, 1, 3), known, 2)) == [2, 1]
     assert drop_neighbours([], known, 3) == []
+
+
+ABOUT_TRAINS = "The Guangmao railway in Guangdong is 364 km long and has been run by one company since 1991."
+
+
+@pytest.mark.parametrize(
+    ("query", "cosine", "expected"),
+    [
+        ("How long is the Guangmao railway?", 0.91, True),
+        ("When did trains first go there?", 0.91, True),  # other words, clear meaning
+        ("Guangmao railway", 0.80, True),  # all of the words, weak meaning
+        ("Guangmao railways", 0.86, True),
+        ("How long should I boil eggs?", 0.83, False),
+        ("What does the lease say about pets?", 0.86, False),  # near by chance, no word of it
+        ("Is the Guangmao company hiring cooks for a kitchen?", 0.81, False),
+    ],
+)
+def test_one_clear_sign_or_two_fair_ones_make_a_hit_relevant(
+    query: str, cosine: float, expected: bool
+) -> None:
+    """The best cosine and the share of the question's words together decide; words that ask count for nothing."""
+    words, meaning = [(1, 3.0)], [(1, cosine), (2, 0.78)]
+    assert is_relevant(query, words, meaning, [ABOUT_TRAINS], embedder_id=MULTILINGUAL_EMBEDDER) is expected
+
+
+def test_relevance_without_one_of_the_signs() -> None:
+    """Words alone, meaning alone, an embedder that can't read the question or one that is not known."""
+    trains = [ABOUT_TRAINS]
+    known, english = MULTILINGUAL_EMBEDDER, ENGLISH_EMBEDDER
+    assert not is_relevant("anything", [], [], [], embedder_id=known)
+    assert is_relevant("Guangmao railway", [(1, 3.0)], [], trains, embedder_id=known)
+    assert not is_relevant("railway tickets to Rome", [(1, 3.0)], [], trains, embedder_id=known)
+    assert is_relevant("Züge in Guangdong", [], [(1, 0.87)], trains, embedder_id=known)
+    assert not is_relevant("Eier kochen", [], [(1, 0.81)], trains, embedder_id=known)
+    chinese = ["广茂铁路全长364公里"]
+    assert is_relevant("广茂铁路全长多少公里？", [(1, 9.0)], [(1, 0.3)], chinese, embedder_id=english)
+    assert not is_relevant("怎么做红烧肉才好吃？", [(1, 1.0)], [(1, 0.7)], chinese, embedder_id=english)
+    assert is_relevant("How long is it?", [(1, 1.0)], [(1, 0.87)], chinese, embedder_id=known)
+    assert is_relevant("Where do trains go?", [(1, 1.0)], [(1, 0.84)], chinese, embedder_id=known)
+    assert is_relevant("eggs", [(1, 1.0)], [(1, 0.1)], trains, embedder_id="server/unknown")
