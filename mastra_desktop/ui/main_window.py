@@ -178,6 +178,7 @@ class MainWindow(QMainWindow):
     def _first_run_finished(self, page: QWidget, model_id: str) -> None:
         self._first_run = None
         self._back_to_panes(page)
+        self.tasks.start(self.call(_add_samples), key="samples")
         if model_id:
             self.chat.choose_model(model_id)
         self.chat.setFocus()
@@ -218,6 +219,7 @@ class MainWindow(QMainWindow):
         self.tasks.start(self._engine.on_event(self._heard), key="bus")
         interrupted = await self.call(_interrupted)
         await self.chat.load()
+        await self.call(_start_knowledge)
         if interrupted:
             self.toasts.show_toast(
                 self.tr("An answer was interrupted"),
@@ -351,3 +353,11 @@ class MainWindow(QMainWindow):
 
 async def _interrupted(core: Core) -> int:
     return core.interrupted
+
+
+async def _start_knowledge(core: Core) -> None:
+    await core.knowledge.start()
+
+
+async def _add_samples(core: Core) -> None:
+    await core.knowledge.add_samples(core.paths.resources / "samples")
