@@ -165,7 +165,7 @@ def _figures(price: ModelPrice) -> dict[str, object]:
     for part in _PRICES:
         value: Decimal | None = getattr(price, part)
         if value is not None:
-            written[part] = tomlkit.float_(f"{value:f}" if value % 1 else f"{value:.2f}")
+            written[part] = tomlkit.value(f"{value:.2f}" if value == round(value, 2) else f"{value:f}")
     if price.up_to is not None:
         written["up_to"] = price.up_to
     return written

@@ -41,6 +41,7 @@ def test_a_prompt_is_shown_at_once_and_its_answer_streams_until_it_is_whole(desk
     assert answer.text.startswith("The quick brown fox")
     assert answer.status == ""
     assert "20 tokens" in answer.footer
+    assert answer.footer.endswith(" · $0.00, local")
     assert [m.text for m in desk.stored()] == ["Tell me about foxes", answer.text]
 
 

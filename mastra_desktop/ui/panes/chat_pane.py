@@ -11,12 +11,15 @@ from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.chat_list import ChatList
 from mastra_desktop.ui.panes.chat_view import NEW_CHAT, ChatView
+from mastra_desktop.ui.panes.money import context, per_million
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import IconButton
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
 from mastra_desktop.ui.widgets.picker_button import PickerButton
 from mastra_desktop.ui.widgets.popup_list import PopupItem
+
+MODELS_WIDTH = 420  # of the list of models: a name, its context and its price on one line
 
 
 class ChatPane(QWidget):
@@ -46,7 +49,12 @@ class ChatPane(QWidget):
         self.view = ChatView(theme, icons, bridge, tasks)
         self.setFocusProxy(self.view.composer)
         self.model_picker = PickerButton(
-            self.tr("Model"), theme, icons, "cpu", placeholder=self.tr("Find a model")
+            self.tr("Model"),
+            theme,
+            icons,
+            "cpu",
+            placeholder=self.tr("Find a model"),
+            list_width=MODELS_WIDTH,
         )
         self.model_picker.setObjectName("modelPicker")
         self.view.composer.add_widget(self.model_picker)
@@ -202,6 +210,7 @@ class ChatPane(QWidget):
     # -- models -------------------------------------------------------------------------------------
 
     async def _load_models(self) -> None:
+        self.view.show_prices(await self._bridge.call(lambda core: core.prices.book()))
         models, _ = await self._bridge.call(lambda core: core.providers.models())
         self._models = models
         self.view.runs.model_names = self.list.model_names = {m.id: m.name for m in models}
@@ -223,6 +232,7 @@ class ChatPane(QWidget):
                 PopupItem(
                     m.id,
                     m.name,
+                    self._model_note(m),
                     group=self.tr("On this computer") if m.on_this_computer else m.provider_id,
                     icon="cpu" if m.on_this_computer else "server",
                     checked=m.id == model_id,
@@ -236,6 +246,16 @@ class ChatPane(QWidget):
             self.model_chosen.emit(found)
         else:  # not asked yet, or gone
             self.model_picker.set_text(str(self._state.value("chat/model-name", "")) or self.tr("Model"))
+
+    def _model_note(self, model: ModelInfo) -> str:
+        """`128k · $2.50 / $10.00`; what is not known is left out."""
+        book = self.view.runs.prices
+        price = book.price(model.id)
+        own = price.context_tokens if book.is_own(model.id) else None
+        size = context(own or model.context_tokens or price.context_tokens)
+        here = model.on_this_computer or book.on_this_computer(model.id)
+        cost = self.tr("on this computer") if here else per_million(price)
+        return " · ".join(part for part in (size, cost) if part)
 
     # -- from list and view -------------------------------------------------------------------------
 

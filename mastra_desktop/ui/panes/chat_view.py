@@ -9,9 +9,10 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from mastra_desktop.domain.chat import Message, Role
+from mastra_desktop.domain.chat import Message, MessageState, Role
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
 from mastra_desktop.services.history import estimate_tokens
+from mastra_desktop.services.prices import PriceBook
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.errors import details_of
 from mastra_desktop.ui.icons import Icons
@@ -176,7 +177,7 @@ class ChatView(QWidget):
 
     def _turn(self, message: Message) -> TurnView:
         run = self.runs.of_message(message.conversation_id, message.id)
-        return run.view() if run is not None else turn_of(message, self.runs.model_names)
+        return run.view() if run is not None else turn_of(message, self.runs.model_names, self.runs.prices)
 
     def _leave(self) -> None:
         if self.conversation_id != NEW_CHAT and self.transcript.isVisible():
@@ -334,7 +335,16 @@ class ChatView(QWidget):
     def _show_settled(self, message: Message) -> None:
         if self.conversation_id == message.conversation_id and message.id in self._messages:
             self._messages[message.id] = message
-            self.transcript.update_turn(turn_of(message, self.runs.model_names))
+            self.transcript.update_turn(turn_of(message, self.runs.model_names, self.runs.prices))
+
+    def show_prices(self, book: PriceBook) -> None:
+        """From now on costs are told by these prices, in the turns in view as well."""
+        if book == self.runs.prices:
+            return
+        self.runs.prices = book
+        for message in self._messages.values():
+            if message.role is Role.ASSISTANT and message.state is not MessageState.WRITING:
+                self.transcript.update_turn(self._turn(message))
 
     def _update_busy(self) -> None:
         busy = self.runs.busy(self.conversation_id)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from mastra_desktop.domain.chat import MessageState
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.replies import ReplyEvent, ReplyStarted
+from mastra_desktop.services.prices import PriceBook
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.panes.turns import RunningTurn
 from mastra_desktop.ui.tasks import Tasks
@@ -40,6 +41,7 @@ class Runs(QObject):
         self.running: dict[str, RunningTurn] = {}
         self._starting: set[str] = set()  # their prompt is on its way to the database
         self.model_names: dict[str, str] = {}
+        self.prices = PriceBook()
 
     def busy(self, conversation_id: str) -> bool:
         return conversation_id in self.running or conversation_id in self._starting

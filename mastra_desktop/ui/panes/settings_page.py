@@ -37,6 +37,7 @@ class SettingRow(QWidget):
         words.addWidget(self._hint)
         self._hint.setVisible(bool(hint))  # once it has a parent: it would be a window of its own before
         words.addStretch(1)
+        self._words = words
         self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._box.setContentsMargins(0, 14, 0, 15)
         self._box.addWidget(self._side)
@@ -49,6 +50,11 @@ class SettingRow(QWidget):
     def set_hint(self, hint: str) -> None:
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
+
+    def add_below(self, widget: QWidget) -> None:
+        """Puts a control below the hint, in the label's column."""
+        self._words.insertSpacing(self._words.count() - 1, 8)
+        self._words.insertWidget(self._words.count() - 1, widget, 0, Qt.AlignmentFlag.AlignLeft)
 
     def set_stacked(self, stacked: bool) -> None:
         """The controls below the label instead of beside it."""

@@ -107,7 +107,7 @@ class ProvidersPage(QWidget):
         models, troubles = await self._bridge.call(_models)
         self.server.show_known_models([model.id for model in models])
         for server in servers:
-            if server.id in self._servers:
+            if server.id in self._servers and server.enabled:
                 self._show_state(
                     server, [m for m in models if m.provider_id == server.id], troubles.get(server.id)
                 )
@@ -173,7 +173,8 @@ class ProvidersPage(QWidget):
             self._lines.addWidget(words)
         self._lines.addStretch(1)
         for key, row in self.provider_rows.items():
-            if key in before:
+            off = key in self._servers and not self._servers[key].enabled
+            if key in before and not off and before[key].state[0] != self.tr("Off"):
                 row.set_state(*before[key].state, models=before[key].models, trouble=before[key].trouble)
         if self._chosen:  # else the form is open
             self.choose(self._chosen if self._chosen in self.provider_rows else LOCAL_PROVIDER_ID)
@@ -184,7 +185,7 @@ class ProvidersPage(QWidget):
         for server in servers:
             look = look_of(server.kind)
             row = self._add_row(server.id, server.id, self._note(server), look.color, look.icon)
-            row.set_state(self.tr("Checking"), "", "circle-dashed")
+            row.set_state(self.tr("Checking") if server.enabled else self.tr("Off"), "", "circle-dashed")
 
     def _note(self, server: ServerInfo) -> str:
         """Where it is, or of whom and with which key."""

@@ -21,12 +21,16 @@ from mastra_desktop.ui.panes.server_test_result import ServerTestResult
 from mastra_desktop.ui.panes.settings_fallbacks import FallbackList
 from mastra_desktop.ui.panes.settings_key import KeyControls
 from mastra_desktop.ui.panes.settings_limits import LimitFields
+from mastra_desktop.ui.panes.settings_models import ModelsPanel
 from mastra_desktop.ui.panes.settings_page import SettingsPage, column_of, row_of
+from mastra_desktop.ui.panes.settings_used import UsedBar
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
 from mastra_desktop.ui.widgets.chip import Chip
+from mastra_desktop.ui.widgets.elided_label import ElidedLabel
 from mastra_desktop.ui.widgets.painting import Tone, restyle
+from mastra_desktop.ui.widgets.switch import Switch
 from mastra_desktop.ui.widgets.tile import Tile
 
 TASK = "settings-server-test"
@@ -43,7 +47,7 @@ class ServerPage(SettingsPage):
         self._bridge, self._tasks, self._theme_controller = bridge, tasks, theme
         self._server: ServerInfo | None = None
         self._tile = Tile(theme, icons, "iris", "server", size=26)
-        self._kind = label("", "secondary")
+        self._kind = ElidedLabel("", "secondary")
         self.chip = Chip("", theme, icons)
         self.remove_button = Button(self.tr("Remove"), theme, icons, "dangerOutline", "small", icon="trash")
         self.remove_button.setObjectName("removeServerButton")
@@ -51,7 +55,12 @@ class ServerPage(SettingsPage):
         self.head.insertWidget(0, self._tile)
         for part in (self._kind, self.chip):
             self.head.addWidget(part)
+        self.enabled = Switch(theme, label=self.tr("Enabled"))
+        self.enabled.setObjectName("providerEnabled")
+        self.enabled.clicked.connect(self._save_enabled)
         self.head.addStretch(1)
+        self.head.addWidget(label(self.tr("Enabled"), "secondary"))
+        self.head.addWidget(self.enabled)
         self.head.addWidget(self.remove_button)
 
         self.key = KeyControls(theme, icons, bridge, tasks)
@@ -64,11 +73,12 @@ class ServerPage(SettingsPage):
         self.limits = LimitFields()
         self.limits.edited.connect(self._save_limits)
         self._limits_trouble = _trouble()
+        self.used = UsedBar(bridge, tasks)
         self.fallbacks = FallbackList(theme, icons)
         self.fallbacks.edited.connect(self._save_fallbacks)
         self._fallbacks_trouble = _trouble()
-        self._models = label("", "", wrap=True)
-        self._models.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.models = ModelsPanel(theme, icons, bridge, tasks)
+        self.models.changed.connect(self.changed)
 
         self.add_row(self.tr("API key"), "", self.key)
         connection = column_of(row_of(self.test_button), self.result, spacing=12)
@@ -76,11 +86,13 @@ class ServerPage(SettingsPage):
         buttons = row_of(self.address, self.save_address_button, self.reset_button, stretch=0)
         address = column_of(buttons, self._address_trouble, self._place)
         self.add_row(self.tr("Base URL"), self.tr("Questions and the key go there"), address)
-        limits = column_of(self.limits, self._limits_trouble)
+        limits = column_of(self.limits, self._limits_trouble, self.used)
         self.add_row(self.tr("Rate limit"), self.tr("Calls above it wait in line"), limits)
         fallbacks = column_of(self.fallbacks, self._fallbacks_trouble)
         self.add_row(self.tr("If a call fails"), self.tr("Which models answer instead"), fallbacks)
-        self.models_row = self.add_row(self.tr("Models"), "", self._models, text=True)
+        self.models_row = self.add_row(self.tr("Models"), "", self.models)
+        self.models_row.add_below(self.models.refresh_button)
+        self.models.counted.connect(self.models_row.set_hint)
 
     @property
     def server_id(self) -> str:
@@ -94,7 +106,6 @@ class ServerPage(SettingsPage):
         if before is None or (before.id, before.base_url) != (server.id, server.base_url):
             self._tasks.cancel(TASK)
             self.result.hide()
-            self.show_models((), "")
         same = before is not None and before.id == server.id
         if not same:
             self.limits.forget()
@@ -114,18 +125,20 @@ class ServerPage(SettingsPage):
             self.address.setText(server.base_url)
         self._show_address()
         self.limits.show_limits(server.requests_per_minute, server.tokens_per_minute, keep_edits=same)
+        self.used.show_server(server)
         self.fallbacks.show_list(server.fallbacks)
+        self.enabled.setChecked(server.enabled)
+        self.test_button.setEnabled(server.enabled)
+        self.models.show_server(server)
 
     def show_status(self, words: str, tone: Tone, icon: str) -> None:
         self.chip.set(words, tone, icon)
 
     def show_models(self, names: tuple[str, ...], trouble: str) -> None:
         """What it offers, or why nothing is known of it."""
-        self._models.setText("\n".join(names) or trouble or self.tr("Asking the server"))
-        count = len(names)
-        self.models_row.set_hint(
-            self.tr("1 model") if count == 1 else self.tr("{n} models").format(n=count) if count else ""
-        )
+        off = self._server is not None and not self._server.enabled
+        waiting = self.tr("It is switched off.") if off else trouble or self.tr("Asking the server")
+        self.models.show_offered(names, waiting)
 
     def show_known_models(self, models: Sequence[str]) -> None:
         """Those of all providers, which can be asked when this one fails."""
@@ -232,6 +245,10 @@ class ServerPage(SettingsPage):
         server_id = self.server_id
         self._write("fallbacks", lambda core: core.providers.change_server(server_id, fallbacks=models))
 
+    def _save_enabled(self, on: bool) -> None:
+        server_id = self.server_id
+        self._write("enabled", lambda core: core.providers.change_server(server_id, enabled=on))
+
     def _write(self, what: str, change: Callable[[Core], Coroutine[object, object, None]]) -> None:
         self._tasks.start(self._change(what, change), key=f"settings-change-{what}")
 
@@ -243,6 +260,10 @@ class ServerPage(SettingsPage):
             await self._bridge.call(change)
         except MastraError as error:
             words = f"{error.message} {error.hint}".strip()
+            if what == "enabled":
+                self.enabled.setChecked(not self.enabled.isChecked())
+                self.result.show_error(error.info)
+                return
             if trouble is None:
                 self._invalid(words)
                 return

@@ -8,7 +8,7 @@ from typing import Literal
 
 from PySide6.QtCore import QCoreApplication
 
-from mastra_desktop.domain.chat import Message, MessageState, Role, Usage
+from mastra_desktop.domain.chat import Message, MessageState, Role
 from mastra_desktop.domain.errors import ErrorInfo
 from mastra_desktop.domain.models import split_model_id
 from mastra_desktop.domain.replies import (
@@ -22,7 +22,9 @@ from mastra_desktop.domain.replies import (
     TextDelta,
     Waiting,
 )
+from mastra_desktop.services.prices import PriceBook
 from mastra_desktop.ui.errors import title_of, ways_forward
+from mastra_desktop.ui.panes.money import cost_note
 from mastra_desktop.ui.widgets.transcript_view import TurnAction, TurnCard, TurnView
 
 
@@ -30,7 +32,7 @@ def tr(text: str) -> str:
     return QCoreApplication.translate("Turns", text)
 
 
-def turn_of(message: Message, model_names: dict[str, str]) -> TurnView:
+def turn_of(message: Message, model_names: dict[str, str], prices: PriceBook) -> TurnView:
     """A settled message as a turn. `model_names` maps model ids to the names people know."""
     siblings = (
         (message.sibling_ids.index(message.id) + 1, len(message.sibling_ids))
@@ -55,7 +57,7 @@ def turn_of(message: Message, model_names: dict[str, str]) -> TurnView:
         status=tr(status) if status else "",
         status_tone=tone,
         busy=False,
-        footer=footer(message.usage, message.first_token_ms, message.total_ms) if message.text else "",
+        footer=footer(message, cost_note(message, prices)) if message.text else "",
         reasoning=message.reasoning,
         reasoning_label=tr("Thoughts") if message.reasoning else "",
         siblings=siblings,
@@ -105,8 +107,9 @@ def provider_note(model_id: str) -> str:
     return tr("on this computer") if provider_id == "local" else provider_id
 
 
-def footer(usage: Usage, first_token_ms: float | None, total_ms: float | None) -> str:
-    """`412 tokens · 10.9 s · 38 tokens/s`; what is not known is left out."""
+def footer(message: Message, cost: str) -> str:
+    """`412 tokens · 10.9 s · 38 tokens/s · $0.0031`; what is not known is left out."""
+    usage, first_token_ms, total_ms = message.usage, message.first_token_ms, message.total_ms
     parts = []
     if usage.output_tokens is not None:
         parts.append(tr("{n} tokens").format(n=f"{usage.output_tokens:,}"))
@@ -115,6 +118,8 @@ def footer(usage: Usage, first_token_ms: float | None, total_ms: float | None) -
         writing_ms = total_ms - (first_token_ms or 0.0)
         if usage.output_tokens and writing_ms > 50:
             parts.append(tr("{n} tokens/s").format(n=f"{usage.output_tokens / writing_ms * 1000:.0f}"))
+    if cost:
+        parts.append(cost)
     return " · ".join(parts)
 
 

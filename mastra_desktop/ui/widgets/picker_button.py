@@ -32,11 +32,14 @@ class PickerButton(QAbstractButton):
         tile: str = "",
         placeholder: str = "",
         parent: QWidget | None = None,
+        *,
+        list_width: int = 300,
     ) -> None:
         """`label` says what is picked ("Model"); `tile` is a tile colour and puts the icon on it."""
         super().__init__(parent)
         self._label, self._theme, self._icons = label, theme, icons
         self._icon, self._tile, self._placeholder = icon, tile, placeholder
+        self._list_width = list_width
         self._items: list[PopupItem] = []
         self._popup: PopupList | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -67,7 +70,9 @@ class PickerButton(QAbstractButton):
         """Open the list, unless it is open or empty."""
         if self._popup is not None or not self._items:
             return
-        self._popup = PopupList(self, self._items, self._label, self._theme, self._icons, self._placeholder)
+        self._popup = PopupList(
+            self, self._items, self._label, self._theme, self._icons, self._placeholder, self._list_width
+        )
         self._popup.chosen.connect(self.picked)
         self._popup.closed.connect(self._closed)
         self._popup.open_popover()
