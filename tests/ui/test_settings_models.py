@@ -162,8 +162,8 @@ def test_prices_are_shown_and_edited(live: Live, qtbot: QtBot, server: ScriptedP
     editor = page.models.editor
     assert editor is not None
     QTest.keyClick(editor.input, Qt.Key.Key_Escape)
-    assert page.models.editor is None
     assert row.price.hasFocus()
+    live.until(lambda: page.models.editor is None)
     row.price.click()
     assert page.models.editor is not None
     page.models.editor.forget_button.click()

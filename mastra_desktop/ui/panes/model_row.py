@@ -202,7 +202,8 @@ class PriceEditor(QWidget):
                 return
         self.show_trouble("")
         same = prices == [self._price.input, self._price.cached, self._price.output]
-        self.saved.emit(ModelPrice(tokens, *prices, up_to=self._price.up_to if same else None))
+        up_to = self._price.up_to if same else None
+        self.saved.emit(ModelPrice(tokens, prices[0], prices[1], prices[2], up_to))
 
     def _refuse(self, field: QLineEdit, words: str) -> None:
         self.show_trouble(words)
