@@ -27,9 +27,8 @@ from mastra_desktop.store.knowledge_rows import (
 )
 
 _MAX_TOKENS = 48  # of a question; what follows is passed over
-_MAX_TERMS = 8
-_MAX_PAIRS = 24  # two characters say less than a word
-_MAX_ROWS = 4_000  # passages that are ranked, unless the rarest term alone is in more
+_MAX_TERMS = 24  # with 8 the nDCG@10 on Cranfield falls by 8 %
+_MAX_ROWS = 3_000  # passages that are ranked, unless the rarest term alone is in more
 _AT_ONCE = 400  # values of one statement
 
 _c = schema.collections.c
@@ -188,28 +187,30 @@ def _chosen_terms(conn: Connection, query: str) -> str:
         term = f'"{token}"' + ("*" if len(token) == 1 and not token.isascii() else "")
         (count,) = inner.execute(_COUNT, (term, _MAX_ROWS + 1)).fetchone()
         if count:
-            counted.append((count, token.isascii(), term))
+            counted.append((count, term))
     counted.sort(key=lambda one: one[0])
     chosen: list[str] = []
     rows = 0
-    for count, _ascii, term in counted:
+    for count, term in counted:
         if chosen and rows + count > _MAX_ROWS:
             break
         chosen.append(term)
         rows += count
-    return " OR ".join(chosen[:_MAX_PAIRS])
+    return " OR ".join(chosen[:_MAX_TERMS])
 
 
 def _wanted(collection_ids: AnyOf[str], filter: SearchFilter | None) -> sa.Select[Any]:
-    """Asks which of `ids` may be found."""
+    """Asks which of `ids` may be found.
+
+    The document is asked for in a query of its own, else SQLite begins with all documents of a collection.
+    """
     asked = (
-        select(_p.id)
-        .select_from(_IN_COLLECTION)
-        .where(_p.id.in_(bindparam("ids", expanding=True)), *_SEARCHABLE)
-        .where(_d.collection_id.in_(list(collection_ids)))
+        select(_d.seq)
+        .join(schema.collections, _c.id == _d.collection_id)
+        .where(_d.seq == _p.document_seq, *_SEARCHABLE, _d.collection_id.in_(list(collection_ids)))
+        .correlate(schema.passages)
     )
-    if filter is None:
-        return asked
+    filter = filter or SearchFilter()
     if filter.document_ids:
         asked = asked.where(_d.id.in_(filter.document_ids))
     if filter.suffixes:
@@ -218,7 +219,7 @@ def _wanted(collection_ids: AnyOf[str], filter: SearchFilter | None) -> sa.Selec
         asked = asked.where(_d.added_at >= filter.added_after)
     if filter.added_before is not None:
         asked = asked.where(_d.added_at < filter.added_before)
-    return asked
+    return select(_p.id).where(_p.id.in_(bindparam("ids", expanding=True)), asked.exists())
 
 
 def _among(conn: Connection, wanted: sa.Select[Any], ids: Sequence[int]) -> Iterator[int]:

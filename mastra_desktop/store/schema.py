@@ -137,7 +137,12 @@ documents = Table(
     Column("deleted_at", Float),
     Index("ix_documents_collection", "collection_id", "source"),
     Index("ix_documents_state", "state", "priority"),
-    Index("ix_documents_deleted", "deleted_at"),
+    Index(
+        "ix_documents_deleted",
+        "deleted_at",
+        sqlite_where=text("deleted_at IS NOT NULL"),  # else SQLite looks for what is not deleted in it
+        postgresql_where=text("deleted_at IS NOT NULL"),
+    ),
 )
 
 # Apart, so that a list of documents never reads past their texts.

@@ -53,7 +53,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_documents_collection", "documents", ["collection_id", "source"])
     op.create_index("ix_documents_state", "documents", ["state", "priority"])
-    op.create_index("ix_documents_deleted", "documents", ["deleted_at"])
+    deleted = sa.text("deleted_at IS NOT NULL")
+    op.create_index(
+        "ix_documents_deleted", "documents", ["deleted_at"], sqlite_where=deleted, postgresql_where=deleted
+    )
     op.create_table(
         "document_texts",
         sa.Column(
