@@ -257,6 +257,40 @@ def test_a_failed_test_keeps_what_was_typed(live: Live, qtbot: QtBot, server: Sc
     live.until(form.save_button.isEnabled)
 
 
+@pytest.mark.parametrize("kind", [OWN_SERVER, "openai"])
+def test_a_low_window_shows_the_way_on(
+    live: Live, qtbot: QtBot, server: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """After a test that found several models, Save stands whole in a window of 900 by 650."""
+    monkeypatch.setitem(provider_kinds.BASE_URLS, "openai", server.base_url)
+    made, _ = page(live, qtbot, 900, 650, kind)
+    loaded(live, made)
+    form = made.form
+    if kind == OWN_SERVER:
+        fill(form.address, server.base_url)
+    else:
+        form.address.setText(server.base_url)
+    fill(form.key, "sk-good")
+    form.test_button.click()
+    live.until(form.save_button.isEnabled)
+    live.settle()
+    area = made.findChild(QScrollArea)
+    assert area is not None
+    assert form.models.isVisible()
+    corner = form.save_button.mapTo(area.viewport(), QPoint(0, form.save_button.height()))
+    assert corner.y() + 12 <= area.viewport().height()
+
+
+def test_without_a_model_the_keys_are_at_skip(live: Live, qtbot: QtBot) -> None:
+    """Where there is nothing to start at once, Enter skips the set-up."""
+    made, finished = page(live, qtbot)
+    loaded(live, made)
+    live.settle()
+    live.until(made.skip_button.hasFocus)
+    QTest.keyClick(made.skip_button, Qt.Key.Key_Return)
+    assert finished == [""]
+
+
 def test_editing_during_a_test_abandons_it(live: Live, qtbot: QtBot) -> None:
     """A server that says nothing can be left at once: the button rests, and the connection is closed."""
     with ScriptedProvider(models=("silent",)) as running:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -32,6 +32,7 @@ BRAND_WIDE_FROM = 1320
 BRAND_NARROW = 400
 MOST_WIDTH = 760
 ROOMY_FROM_HEIGHT = 680
+REVEAL_MS = 300  # after a test, what grows is followed for so long
 
 
 class FirstRunPage(QWidget):
@@ -84,6 +85,10 @@ class FirstRunPage(QWidget):
         self._column.setMaximumWidth(MOST_WIDTH if branded else BRAND_FROM_WIDTH)
         side = 88 if width >= BRAND_WIDE_FROM else 48
         roomy = event.size().height() >= ROOMY_FROM_HEIGHT
+        self._subtitle.setVisible(roomy)
+        for card in (self.local, self._card):
+            card.column.setContentsMargins(22, 20 if roomy else 14, 22, 20 if roomy else 14)
+        self.forms.set_dense(not roomy)
         self._head.setContentsMargins(side, 44 if roomy else 24, side, 8)
         self._body.setContentsMargins(side, 8, side, 16)
         self._foot.setContentsMargins(side, 8, side, 32 if roomy else 16)
@@ -94,8 +99,9 @@ class FirstRunPage(QWidget):
             await self.forms.load()
         except MastraError:
             return  # a core that cannot be built is told by the whole window, not by this page
-        if self.focusWidget() is None and self.local.start_button.isEnabled():
-            self.local.start_button.setFocus(Qt.FocusReason.OtherFocusReason)
+        if self.focusWidget() is None:
+            first = self.local.start_button if self.local.start_button.isEnabled() else self.skip_button
+            first.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _finish(self, model_id: str) -> None:
         for key in (TASK, LOCAL_MODEL_TASK):
@@ -115,15 +121,16 @@ class FirstRunPage(QWidget):
         choices.addStretch(1)
         choices.addWidget(label(self.tr("How do you want to start?"), "pageTitle", wrap=True))
         choices.addSpacing(2)
-        choices.addWidget(
-            label(self.tr("You can change this at any time in Settings."), "bodySecondary", wrap=True)
-        )
+        words = self.tr("You can change this at any time in Settings.")
+        self._subtitle = label(words, "bodySecondary", wrap=True)
+        choices.addWidget(self._subtitle)
         choices.addSpacing(20)
         choices.addWidget(self.local)
         choices.addSpacing(14)
         choices.addWidget(_Divider(self.tr("or add a provider key"), theme))
         choices.addSpacing(14)
-        choices.addWidget(self._provider_card(theme))
+        self._card = self._provider_card(theme)
+        choices.addWidget(self._card)
         choices.addStretch(1)
         self._column = QWidget()
         self._column.setLayout(choices)
@@ -138,8 +145,14 @@ class FirstRunPage(QWidget):
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(body)
-        # A result below the edge of a low window would look like no answer.
-        self.forms.answered.connect(lambda: scroll.ensureWidgetVisible(self.form.save_button, 0, 48))
+        # A result below the edge of a low window would look like no answer. It is laid out in several
+        # steps, of which each makes the range longer.
+        self._scroll = scroll
+        self._revealing = QTimer(self, singleShot=True, interval=REVEAL_MS)
+        self.forms.answered.connect(self._reveal)
+        scroll.verticalScrollBar().rangeChanged.connect(
+            lambda: self._show_save() if self._revealing.isActive() else None
+        )
 
         self._foot = QHBoxLayout()
         self._foot.setContentsMargins(88, 8, 88, 32)
@@ -156,6 +169,13 @@ class FirstRunPage(QWidget):
         right.addWidget(scroll, 1)
         right.addLayout(self._foot)
         return right
+
+    def _reveal(self) -> None:
+        self._revealing.start()
+        self._show_save()
+
+    def _show_save(self) -> None:
+        self._scroll.ensureWidgetVisible(self.form.save_button, 0, 24)
 
     def _provider_card(self, theme: ThemeController) -> Panel:
         kinds = self.tr("Any OpenAI-compatible address: llama.cpp, LM Studio, vLLM, Ollama, or a gateway.")

@@ -114,6 +114,12 @@ class ServerForm(QWidget):
             self.name.setText(free_name(self._kind, facts.taken))
         self._show_key_help()
 
+    def set_dense(self, dense: bool) -> None:
+        """Closer together, for a low window."""
+        column = self.layout()
+        if column is not None:
+            column.setSpacing(9 if dense else 14)
+
     def focus_first(self) -> None:
         field = self.key if self._needs_key else self.address
         field.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -35,7 +35,7 @@ class ServerForms(QWidget):
     ) -> None:
         super().__init__()
         self._theme, self._icons, self._bridge, self._tasks = theme, icons, bridge, tasks
-        self._brief = brief
+        self._brief, self._dense = brief, False
         self._facts = FormFacts()
         self._forms: dict[str, ServerForm] = {}
         self._column = QVBoxLayout(self)
@@ -53,6 +53,12 @@ class ServerForms(QWidget):
             self._forms[kind] = self._make(kind)
         for other, form in self._forms.items():
             form.setVisible(other == kind)
+
+    def set_dense(self, dense: bool) -> None:
+        """Closer together, for a low window."""
+        self._dense = dense
+        for form in self._forms.values():
+            form.set_dense(dense)
 
     def clear(self) -> None:
         """All empty, for the next provider."""
@@ -75,8 +81,8 @@ class ServerForms(QWidget):
             words = self.tr("The encrypted file of keys is locked: a key is kept until you quit.")
         else:
             words = self.tr(
-                "No system keyring was found: a key is kept until you quit. In Settings, an encrypted file can "
-                "keep it."
+                "No system keyring was found: a key is kept until you quit. In Settings, an encrypted file "
+                "can keep it."
             )
         self._facts = FormFacts(taken, words)
         for form in self._forms.values():
@@ -91,6 +97,7 @@ class ServerForms(QWidget):
             save = self.tr("Save key and continue")
         form = ServerForm(kind, self._theme, self._icons, self._bridge, self._tasks, save, brief=self._brief)
         form.know(self._facts)
+        form.set_dense(self._dense)
         form.saved.connect(self.saved)
         form.answered.connect(self.answered)
         self._column.addWidget(form)
