@@ -139,7 +139,7 @@ async def open_core(
             providers=providers,
             keys=KeyService(secrets, providers, bus),
             prices=PriceService(paths, db, providers, bus),
-            health=HealthService(paths, db, secrets, providers),
+            health=HealthService(paths, db, secrets, providers, cache),
             interrupted=len(interrupted),
         )
         log.info("stop", purpose=purpose)

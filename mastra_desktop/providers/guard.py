@@ -61,6 +61,7 @@ class Guard:
         self.provider_id = provider_id
         self.limits = MinuteLimits(requests_per_minute, tokens_per_minute, clock=clock, sleep=sleep)
         self.tries = Tries()
+        self.active = 0  # tries that run now
         self.clock = clock
         self.sleep = sleep
         self.read_key = read_key  # for the provider as it is configured now
@@ -123,6 +124,8 @@ class Attempt:
         self._usage: int | None = None
 
     def __enter__(self) -> Self:
+        if self._guard is not None:
+            self._guard.active += 1
         return self
 
     async def hindrance(self) -> Waiting | None:
@@ -194,6 +197,7 @@ class Attempt:
         guard = self._guard
         if guard is None:
             return
+        guard.active -= 1
         if self._place is not None:
             guard.limits.leave(self._place)
             estimate = self._tokens + self._written // _BYTES_PER_TOKEN if self._answered else 0

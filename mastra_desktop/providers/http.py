@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mastra_desktop.domain.errors import CircuitOpen, ConfigError, MastraError, ProviderTimeout
 from mastra_desktop.domain.replies import ProviderEvent, RetryScheduled
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +271,20 @@ async def with_retries(
                 raise
             retry = RetryScheduled(failed_tries, policy.max_retries, wait, error.message)
         yield retry
+        await asyncio.sleep(wait)
+
+
+async def retried(call: Callable[[], Awaitable[T]], policy: RetryPolicy) -> T:
+    """What `call` gives, tried by the same table as an answer. Raises the last try's MastraError."""
+    failed_tries = 0
+    while True:
+        try:
+            return await call()
+        except MastraError as error:
+            failed_tries += 1
+            wait = policy.wait_s(failed_tries, error)
+            if wait is None:
+                raise
         await asyncio.sleep(wait)
 
 

@@ -32,7 +32,7 @@ from mastra_desktop.domain.replies import (
 )
 from mastra_desktop.providers.answer import BROKEN, AnswerReader, no_chat_server, stream_cut
 from mastra_desktop.providers.failures import network_error, status_error
-from mastra_desktop.providers.http import HttpPool, with_retries
+from mastra_desktop.providers.http import HttpPool, retried, with_retries
 from mastra_desktop.providers.sse import MAX_EVENT_BYTES
 from mastra_desktop.providers.trial import try_out
 
@@ -152,10 +152,17 @@ class HttpProvider:
         return Answer("".join(texts), "".join(thoughts), tuple(calls), end)
 
     async def models(self) -> list[ModelInfo]:
-        """The configured models, else those the server lists. Raises a MastraError."""
+        """The configured models, else those the server lists. Raises a MastraError; retried like a stream."""
+        return await self._list(retries=True)
+
+    async def _list(self, *, retries: bool) -> list[ModelInfo]:
         if self._models:
             return [self._model_info(name, self.context_tokens) for name in self._models]
-        payload = await self._json("GET", self.wire.models_path, "list its models")
+
+        def ask() -> Awaitable[Any]:
+            return self._json("GET", self.wire.models_path, "list its models")
+
+        payload = await (retried(ask, self._http.policy()) if retries else ask())
         try:
             rows = self.wire.models(payload)
         except BROKEN as error:
@@ -163,11 +170,15 @@ class HttpProvider:
         return [self._model_info(name, size or self.context_tokens) for name, size in rows]
 
     async def embeddings(self, texts: Sequence[str], model_name: str) -> list[list[float]]:
-        """One vector for each text. Raises BadRequest where the vendor has none, else a MastraError."""
+        """One vector for each text. Raises BadRequest where the vendor has none, else a MastraError; retried
+        like a stream."""
         if not texts:
             return []
         path, body = self.wire.embedding_request(texts, model_name)
-        payload = await self._json("POST", path, "answer with embeddings", orjson.dumps(body))
+        data = orjson.dumps(body)
+        payload = await retried(
+            lambda: self._json("POST", path, "answer with embeddings", data), self._http.policy(len(data))
+        )
         try:
             vectors = self.wire.embeddings(payload)
         except BROKEN as error:
@@ -185,7 +196,7 @@ class HttpProvider:
             reader = self.wire.reader(self.host, prompt)
             return reader, self._answer(path, orjson.dumps(body), reader)
 
-        return await try_out(self.host, self.models, ask, tools=tools)
+        return await try_out(self.host, lambda: self._list(retries=False), ask, tools=tools)
 
     async def aclose(self) -> None:
         """Nothing of its own to close: connections belong to the shared pool."""

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from mastra_desktop.domain.errors import MastraError, describe
 
 if TYPE_CHECKING:
+    from mastra_desktop.ops.cache import Cache
     from mastra_desktop.paths import Paths
     from mastra_desktop.services.providers import ProvidersService
     from mastra_desktop.store.database import Database
@@ -53,19 +54,23 @@ class Report:
 
 
 class HealthService:
-    """Runs the checks that exist: config, database, keyring, local_model, disk, each provider by id."""
+    """Runs the checks that exist: config, database, cache, keyring, local_model, disk, each provider by id."""
 
-    def __init__(self, paths: Paths, db: Database, secrets: Secrets, providers: ProvidersService) -> None:
+    def __init__(
+        self, paths: Paths, db: Database, secrets: Secrets, providers: ProvidersService, cache: Cache
+    ) -> None:
         self._paths = paths
         self._db = db
         self._secrets = secrets
         self._providers = providers
+        self._cache = cache
 
     async def check(self) -> Report:
         """All checks at once; none raises."""
         checks: dict[str, Callable[[], Awaitable[tuple[Status, str]]]] = {
             "config": self._config,
             "database": self._database,
+            "cache": self._cache_levels,
             "keyring": self._keyring,
             "local_model": self._local_model,
             "disk": self._disk,
@@ -91,6 +96,16 @@ class HealthService:
             )
         size = self._paths.database.stat().st_size if self._paths.database.exists() else 0
         return Status.HEALTHY, f"SQLite, {size / 1024**2:.1f} MB, intact."
+
+    async def _cache_levels(self) -> tuple[Status, str]:
+        await self._cache.get("health")  # asks Redis, if there is one
+        found = self._cache.stats
+        words = f"{found.entries} entries in memory, {found.size_bytes / 1024**2:.1f} MB"
+        if found.second_is_up is None:
+            return Status.HEALTHY, f"{words}."
+        if found.second_is_up:
+            return Status.HEALTHY, f"{words}; Redis answers."
+        return Status.DEGRADED, f"{words}; Redis does not answer: start it, or correct cache.redis_url."
 
     async def _keyring(self) -> tuple[Status, str]:
         await self._secrets.get("mastra-desktop-check")

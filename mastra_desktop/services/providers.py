@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, LocalModelError, NotFound
-from mastra_desktop.domain.events import ProviderHealthChanged, ProvidersChanged
+from mastra_desktop.domain.events import ProviderHealthChanged, ProvidersChanged, ProviderState
 from mastra_desktop.domain.models import LOCAL_PROVIDER_ID, ModelInfo, ProviderTest
 from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops import config_file
@@ -35,6 +35,8 @@ Key = Callable[[], Awaitable[str | None]]
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
     """A configured provider. `key_kept_in` is empty when it has no key, a limit of 0 is none.
+
+    A key from a variable is told as "Environment: OPENAI_API_KEY".
 
     `base_url` is empty when it is the kind's own.
     """
@@ -104,12 +106,14 @@ class ProvidersService:
         asked = [self._local, *(self._build(p) for p in usable if p.enabled)]
         off = frozenset(p.id for p in usable if not p.enabled)
         await self._registry.replace(asked, fallbacks, off)
+        self._drop_guards()
 
     async def aclose(self) -> None:
         await self._pool.aclose()
 
     async def models(self) -> tuple[list[ModelInfo], dict[str, ErrorInfo]]:
         """The models that can be asked now, and why a provider offers none."""
+        self._drop_guards()
         return await self._registry.models()
 
     async def listed(self, provider_id: str) -> list[ModelInfo]:
@@ -148,6 +152,8 @@ class ProvidersService:
         for provider in self.config.providers:
             key = await self._secrets.find(provider.id, KEY_VARIABLES.get(provider.kind, ()))
             kept_in = key.kept_in if key else ""
+            if key and key.source == "environment":
+                kept_in = f"Environment: {kept_in}"
             found.append(
                 ServerInfo(
                     provider.id,
@@ -330,6 +336,17 @@ class ProvidersService:
         return build_provider(
             settings.kind, settings.id, base_url, http=http, key=read_key, models=tuple(settings.models)
         )
+
+    def _drop_guards(self) -> None:
+        """Forgets those of providers and addresses that are gone, once none of their answers runs."""
+        ids = {p.id for p in self.config.providers}
+        kept = {(p.id, p.base_url or BASE_URLS.get(p.kind, "")) for p in self.config.providers}
+        for place, guard in list(self._guards.items()):
+            if place in kept or guard.active:
+                continue
+            del self._guards[place]
+            if place[0] not in ids and guard.breaker.health.state is not ProviderState.CLOSED:
+                self._bus.publish(ProviderHealthChanged(place[0], ProviderState.CLOSED, None))
 
     def _guard(self, settings: ProviderConfig, base_url: str, read_key: Key) -> Guard:
         guard = self._guards.get((settings.id, base_url))
