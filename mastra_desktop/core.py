@@ -19,14 +19,16 @@ from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops.bus import Bus
 from mastra_desktop.ops.cache import Cache
 from mastra_desktop.ops.cache_redis import RedisLevel
+from mastra_desktop.ops.config_watch import ConfigWatch
 from mastra_desktop.ops.embedding_cache import EmbeddingCache
 from mastra_desktop.ops.lock import HomeLock, read_owner
-from mastra_desktop.ops.logging import get_logger, setup_logging
+from mastra_desktop.ops.logging import Log, get_logger, setup_logging
 from mastra_desktop.ops.redaction import KnownSecrets
 from mastra_desktop.paths import Paths, prepare_home
 from mastra_desktop.providers.registry import Registry
 from mastra_desktop.services.answer_cache import AnswerCache
 from mastra_desktop.services.chat import ChatService
+from mastra_desktop.services.configuration import ConfigurationService, Part
 from mastra_desktop.services.conversations import ConversationsService
 from mastra_desktop.services.embedders import Embedders
 from mastra_desktop.services.grounding import KnowledgeRetriever
@@ -68,6 +70,7 @@ class Core:
     keys: KeyService
     prices: PriceService
     health: HealthService
+    settings: ConfigurationService
     interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
 
 
@@ -86,10 +89,11 @@ async def open_core(
         known = KnownSecrets()
         prepare_home(paths)
         lock = await _take_home(paths, purpose, access)
+        log_file: Log | None = None
         owning = lock is not None
         if lock is not None:
             stack.callback(lock.release)
-            stack.enter_context(setup_logging(paths.logs, loaded.config.logging, known.clean))
+            log_file = stack.enter_context(setup_logging(paths.logs, loaded.config.logging, known.clean))
         stack.push(_log_bug)
         log.info("start", purpose=purpose, owning=owning)
         bus = Bus()
@@ -115,6 +119,11 @@ async def open_core(
         embedders = Embedders(paths.resources, registry, EmbeddingCache(cache))
         stack.push_async_callback(embedders.aclose)
         knowledge = await _open_knowledge(stack, paths, loaded, db, bus, embedders, owning=owning)
+        settings = ConfigurationService(paths, environ, loaded, bus, _parts(log_file, cache, providers))
+        watch = ConfigWatch(paths.config, settings.reload)
+        stack.push_async_callback(watch.aclose)
+        if owning:
+            watch.start()
         conversations = ConversationsService(db, bus)
         if owning:
             await conversations.purge_trash()
@@ -140,6 +149,7 @@ async def open_core(
             keys=KeyService(secrets, providers, bus),
             prices=PriceService(paths, db, providers, bus),
             health=HealthService(paths, db, secrets, providers, cache),
+            settings=settings,
             interrupted=len(interrupted),
         )
         log.info("stop", purpose=purpose)
@@ -176,6 +186,31 @@ async def _fetch_page(url: str) -> tuple[bytes, str, str]:
 def _build_cache(settings: configuration.CacheConfig) -> Cache:
     second = RedisLevel(settings.redis_url) if settings.redis_url else None
     return Cache(max_entries=settings.max_entries, ttl_s=settings.ttl_s, second=second)
+
+
+def _parts(log_file: Log | None, cache: Cache, providers: ProvidersService) -> list[Part]:
+    """What can change while the app runs, in the order in which it does."""
+
+    async def use_logging(loaded: configuration.Loaded) -> None:
+        if log_file is not None:
+            log_file.set_level(loaded.config.logging.level)
+
+    redis_url = providers.config.cache.redis_url
+
+    async def use_cache(loaded: configuration.Loaded) -> None:
+        nonlocal redis_url
+        to = loaded.config.cache
+        second = cache.second
+        if to.redis_url != redis_url:
+            second = RedisLevel(to.redis_url) if to.redis_url else None
+            redis_url = to.redis_url
+        await cache.apply(max_entries=to.max_entries, ttl_s=to.ttl_s, second=second)
+
+    return [
+        Part(frozenset({"logging.level"}), use_logging),
+        Part(frozenset({"cache"}), use_cache),
+        Part(frozenset({"providers", "http", "local"}), providers.apply),
+    ]
 
 
 async def _take_home(paths: Paths, purpose: str, access: Access) -> HomeLock | None:

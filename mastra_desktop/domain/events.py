@@ -37,6 +37,22 @@ class ProvidersChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """`config.toml` was changed on disk and is in use, but for the keys in `restart`, which wait for one."""
+
+    sections: tuple[str, ...]
+    restart: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRefused:
+    """`config.toml` was changed on disk and has a mistake, told with file, line and key: the last good one
+    stays in use."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysLocked:
     """A key was looked for and the file of keys is locked. Published once, until the app starts again."""
 
@@ -91,6 +107,8 @@ BusEvent = (
     ConversationChanged
     | LocalModelChanged
     | ProvidersChanged
+    | ConfigChanged
+    | ConfigRefused
     | KeysLocked
     | ProviderHealthChanged
     | CollectionChanged

@@ -139,6 +139,19 @@ class Cache:
         """Forgets what is in memory."""
         self._memory.clear()
 
+    async def apply(self, *, max_entries: int, ttl_s: float, second: SecondLevel | None) -> None:
+        """Other bounds, and another second level unless it is the same; what is in memory stays in them."""
+        self._max_entries, self._ttl_s = max_entries, ttl_s
+        while len(self._memory) > max_entries:
+            self._memory.popitem()
+        before, self._second = self._second, second
+        if before is not None and before is not second:
+            await before.aclose()
+
+    @property
+    def second(self) -> SecondLevel | None:
+        return self._second
+
     async def aclose(self) -> None:
         if self._second:
             await self._second.aclose()

@@ -188,6 +188,14 @@ def open_client(settings: HttpSettings, *, proxies: Mapping[str, str] | None = N
     )
 
 
+def check_ca_file(ca_file: str) -> None:
+    """Raises ConfigError when these certificates cannot be used. Reads the file."""
+    if ca_file:
+        import ssl
+
+        _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca_file)
+
+
 def _trust(context: ssl.SSLContext, ca_file: str) -> None:
     try:
         context.load_verify_locations(cafile=str(Path(ca_file).expanduser()))

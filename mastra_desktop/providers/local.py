@@ -130,6 +130,12 @@ class LocalProvider:
             self._current.stale = True
             self._release_if_unused(self._current)
 
+    def configure(self, model_path: Path | None, threads: int | None, idle_stop_s: float) -> None:
+        """Other settings from the next answer, or the next start of the child, on."""
+        if model_path != self._model_path:
+            self.set_model_file(model_path)
+        self._threads, self._idle_stop_s = threads, idle_stop_s
+
     async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent]:
         """Answers; `ModelLoading` comes first when the model has to be loaded.
 

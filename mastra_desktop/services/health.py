@@ -54,7 +54,7 @@ class Report:
 
 
 class HealthService:
-    """Runs the checks that exist: config, database, cache, keyring, local_model, disk, each provider by id."""
+    """Checks config, database, cache, keyring, local_model, disk, and each provider by id."""
 
     def __init__(
         self, paths: Paths, db: Database, secrets: Secrets, providers: ProvidersService, cache: Cache

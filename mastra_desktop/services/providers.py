@@ -14,7 +14,7 @@ from mastra_desktop.domain.models import LOCAL_PROVIDER_ID, ModelInfo, ProviderT
 from mastra_desktop.ops import config as configuration
 from mastra_desktop.ops import config_file
 from mastra_desktop.providers.guard import Guard, Tries
-from mastra_desktop.providers.http import HttpPool, HttpSettings, Traffic
+from mastra_desktop.providers.http import HttpPool, HttpSettings, Traffic, check_ca_file
 from mastra_desktop.providers.kinds import BASE_URLS, KEY_VARIABLES, build_provider
 from mastra_desktop.providers.local import LocalProvider
 from mastra_desktop.providers.model_files import check_file, read_manifest
@@ -358,8 +358,33 @@ class ProvidersService:
         guard.limits.tokens = settings.tokens_per_minute
         return guard
 
+    async def apply(self, loaded: Loaded) -> None:
+        """Uses this configuration from the next request on. Answers that run go on as they began.
+
+        What Settings wrote is in use already: then nothing happens. Raises ConfigError; apply the one before
+        again then.
+        """
+        before = self.config
+        same = (before.providers, before.http, before.local) == (
+            loaded.config.providers,
+            loaded.config.http,
+            loaded.config.local,
+        )
+        if not same and loaded.config.http.ca_file != before.http.ca_file:
+            await asyncio.to_thread(check_ca_file, loaded.config.http.ca_file)
+        self._loaded = loaded
+        if same:
+            return
+        local = loaded.config.local
+        path = Path(local.model_path) if local.model_path else None
+        self._local.configure(path, local.threads or None, local.idle_stop_s)
+        await self._use()
+
     async def _reload(self) -> None:
         self._loaded = configuration.load(self._paths, self._environ)
+        await self._use()
+
+    async def _use(self) -> None:
         await self._pool.apply(_http_settings(self.config.http))
         await self.start()
         self._bus.publish(ProvidersChanged())

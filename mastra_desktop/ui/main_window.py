@@ -14,6 +14,8 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QStackedWidget,
 from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, describe
 from mastra_desktop.domain.events import (
     BusEvent,
+    ConfigChanged,
+    ConfigRefused,
     ConversationChanged,
     KeysLocked,
     LocalModelChanged,
@@ -252,6 +254,12 @@ class MainWindow(QMainWindow):
                     self._refresh_timer.start()
                 case LocalModelChanged():
                     self.model_status.show_local_model(event)
+                case ConfigRefused():
+                    title = self.tr("config.toml has a mistake")
+                    words = self.tr("{problem} The last good configuration stays in use.")
+                    self.toasts.show_toast(title, words.format(problem=event.message), "danger")
+                case ConfigChanged():
+                    self._tell_config(event)
                 case KeysLocked():
                     self._ask_passphrase()
                 case ProviderHealthChanged():
@@ -260,6 +268,11 @@ class MainWindow(QMainWindow):
                     self.chat.refresh_models()
                     if self.settings_pane is not None:
                         self.settings_pane.refresh()
+
+    def _tell_config(self, event: ConfigChanged) -> None:
+        if event.restart:
+            words = self.tr("After a restart: {keys}").format(keys=", ".join(event.restart))
+            self.toasts.show_toast(self.tr("Some changes wait for a restart"), words, "warn")
 
     def _ask_passphrase(self) -> None:
         """A key is needed and the file of keys is locked."""

@@ -332,3 +332,21 @@ def test_what_is_typed_before_the_chats_are_loaded_is_kept(desk: Desk) -> None:
     desk.wait(lambda: len(desk.turns) == 2)
     desk.settle()
     assert desk.turns[0].text == "early bird"
+
+
+def test_a_mistake_in_the_configuration_is_told(desk: Desk) -> None:
+    """config.toml broken while the app runs: a toast with file, line and key; keys that wait are named."""
+    desk.open("normal")
+    good = desk.home.config.read_text()
+    desk.home.config.write_text(f"[http]\nmax_retries = -1\n{good}")
+    toasts = desk.window.toasts
+
+    def said() -> str:
+        return " ".join(label.text() for label in toasts.findChildren(QLabel))
+
+    desk.wait(lambda: "config.toml has a mistake" in said())
+    assert "line 2" in said()
+    assert "http.max_retries" in said()
+    desk.home.config.write_text(f"[server]\nport = 4000\n{good}")
+    desk.wait(lambda: "After a restart: server.port" in said())
+    assert "quick" in desk.ask("Hello").text
