@@ -1,4 +1,4 @@
-"""The configuration while the app runs: a change on disk is checked whole, and taken in order or not at all."""
+"""The configuration while the app runs: a change on disk is checked whole, and taken whole or not at all."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractScrollArea,
     QComboBox,
+    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
@@ -339,10 +340,9 @@ def test_a_mistake_in_the_configuration_is_told(desk: Desk) -> None:
     desk.open("normal")
     good = desk.home.config.read_text()
     desk.home.config.write_text(f"[http]\nmax_retries = -1\n{good}")
-    toasts = desk.window.toasts
 
     def said() -> str:
-        return " ".join(label.text() for label in toasts.findChildren(QLabel))
+        return " ".join(label.text() for label in desk.window.findChildren(QLabel))
 
     desk.wait(lambda: "config.toml has a mistake" in said())
     assert "line 2" in said()
