@@ -64,6 +64,7 @@ class KeyControls(QWidget):
         for part in (self.words, buttons, self._editor, self.result, self.store):
             column.addWidget(part)
         self._editor.hide()
+        self.destroyed.connect(lambda: tasks.cancel(STORE_TASK))
 
     def show_key(self, state: KeyState) -> None:
         """Another provider's, or news of the same: what is typed stays only in the latter case."""
