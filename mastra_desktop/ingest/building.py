@@ -68,6 +68,13 @@ class TextBuilder:
         self._parts.append(text)
         self._length += len(text)
 
+    def first_heading(self) -> str:
+        """The text of the first heading, else nothing."""
+        for block, part in zip(self.blocks, self._parts[::2], strict=True):
+            if block.kind is BlockKind.HEADING:
+                return part
+        return ""
+
     def add_read(self, read: ReadText, *, page: int | None = None, deeper: int = 0) -> None:
         """Adds another text block by block, its headings `deeper` levels down."""
         for block in read.blocks:

@@ -65,7 +65,9 @@ def read_pdf(asked: Asked) -> ReadText:
             title = document.get_metadata_value("Title")
         except pypdfium2.PdfiumError:
             title = ""
-    return builder.done(title=title, summary=counted(len(pages), "page"), pages=len(pages))
+    return builder.done(
+        title=title or builder.first_heading(), summary=counted(len(pages), "page"), pages=len(pages)
+    )
 
 
 def _open(asked: Asked) -> pypdfium2.PdfDocument:

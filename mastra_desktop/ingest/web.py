@@ -107,7 +107,7 @@ async def _follow(
         response = await client.send(request, stream=True)
         try:
             if response.status_code in _REDIRECTS and "location" in response.headers:
-                url = urljoin(url, response.headers["location"])
+                url = _next(url, response.headers["location"])
                 continue
             if response.status_code != 200:
                 raise _refused(response.status_code)
@@ -117,8 +117,19 @@ async def _follow(
             await response.aclose()
     raise KnowledgeError(
         f"The page redirects more than {MOST_REDIRECTS} times.",
-        hint="Open it in a browser and save it as a file.",
+        hint="Open it in a browser, save it as a file and add that.",
     )
+
+
+def _next(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise _no_address("The page redirects to an address that is none.") from error
+
+
+def _no_address(message: str) -> KnowledgeError:
+    return KnowledgeError(message, hint="An address looks like https://example.org/page.")
 
 
 async def _resolve(url: str, allow_private: bool) -> _Target:
@@ -126,19 +137,12 @@ async def _resolve(url: str, allow_private: bool) -> _Target:
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        name = (
-            (parts.hostname or "")
-            .encode("idna" if not (parts.hostname or "").isascii() else "ascii")
-            .decode()
-        )
+        name = parts.hostname or ""
+        name = name if name.isascii() else name.encode("idna").decode()
     except ValueError as error:  # UnicodeError is one
-        raise KnowledgeError(
-            "This is not an address of a web page.", hint="It looks like https://…"
-        ) from error
+        raise _no_address("This is not the address of a web page.") from error
     if parts.scheme not in ("http", "https") or not name:
-        raise KnowledgeError(
-            "Only pages at http and https addresses can be added.", hint="It looks like https://…"
-        )
+        raise _no_address("Only pages at http and https addresses can be added.")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -165,9 +169,8 @@ async def _resolve(url: str, allow_private: bool) -> _Target:
 
 def all_public(addresses: Sequence[str]) -> bool:
     """Whether each leads to the public internet, also when an IPv4 address is wrapped into an IPv6 one."""
-    return bool(addresses) and all(
-        _public(ipaddress.ip_address(found.partition("%")[0])) for found in addresses
-    )
+    found = [ipaddress.ip_address(address.partition("%")[0]) for address in addresses]
+    return bool(found) and all(_public(address) for address in found)
 
 
 def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -190,7 +193,11 @@ async def _content(response: httpx.Response, largest: int) -> bytes:
     elif encoding in ("", "identity"):
         unpack = None
     else:
-        raise KnowledgeError("The page is packed in a way that is not known.", detail=encoding)
+        raise KnowledgeError(
+            "The page is packed in a way that is not known.",
+            hint="Open it in a browser, save it as a file and add that.",
+            detail=encoding,
+        )
     content = bytearray()
     received = 0
     async for piece in response.aiter_raw():

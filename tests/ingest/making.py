@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -141,3 +142,59 @@ def _pdf_of(objects: Sequence[bytes], trailer: bytes = b"") -> bytes:
         at,
     )
     return bytes(out)
+
+
+def make_msg(texts: dict[int, str]) -> bytes:
+    """An Outlook message with these properties (identifier to text), by [MS-OXMSG]."""
+    entries = b"".join(
+        struct.pack("<HHIQ", 0x1F, identifier, 6, len(text.encode("utf-16-le")) + 2)
+        for identifier, text in texts.items()
+    )
+    streams = {"__properties_version1.0": bytes(32) + entries}
+    for identifier, text in texts.items():
+        streams[f"__substg1.0_{identifier:04X}001F"] = text.encode("utf-16-le")
+    return make_ole(streams)
+
+
+def make_ole(streams: dict[str, bytes]) -> bytes:
+    """A compound file with small streams (under 4,096 bytes each), by [MS-CFB]."""
+    end, free, none = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFF
+    mini, mini_fat, starts = bytearray(), [], []
+    for data in streams.values():
+        starts.append(len(mini) // 64)
+        mini += data + bytes(-len(data) % 64)
+        blocks = len(mini) // 64 - starts[-1]
+        mini_fat += [*range(starts[-1] + 1, starts[-1] + blocks), end]
+    mini += bytes(-len(mini) % 512)
+
+    def entry(name: str, kind: int, right: int, child: int, start: int, size: int) -> bytes:
+        encoded = name.encode("utf-16-le")
+        head = (
+            encoded
+            + bytes(64 - len(encoded))
+            + struct.pack("<HBBIII", len(encoded) + 2, kind, 1, none, right, child)
+        )
+        return head + bytes(36) + struct.pack("<IQ", start, size)
+
+    count = len(streams)
+    directories = -(-(count + 1) // 4)
+    first_mini = 2 + directories
+    folder = entry("Root Entry", 5, none, 1, first_mini, len(mini))
+    for number, ((name, data), start) in enumerate(zip(streams.items(), starts, strict=True), 1):
+        folder += entry(name, 2, number + 1 if number < count else none, none, start, len(data))
+    folder += bytes(-len(folder) % 512)
+    chain = [0xFFFFFFFD, *range(2, 1 + directories), end, end]
+    chain += [*range(first_mini + 1, first_mini + len(mini) // 512), end]
+    header = (
+        bytes.fromhex("d0cf11e0a1b11ae1")
+        + bytes(16)
+        + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6)
+        + bytes(6)
+    )
+    header += struct.pack("<IIIIIIIIII", 0, 1, 1, 0, 4096, 1 + directories, 1, end, 0, 0)
+    header += struct.pack("<108I", *[free] * 108)
+
+    def sector(numbers: list[int]) -> bytes:
+        return struct.pack("<128I", *numbers, *[free] * (128 - len(numbers)))
+
+    return header + sector(chain) + folder + sector(mini_fat) + bytes(mini)

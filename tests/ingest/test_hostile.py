@@ -13,7 +13,7 @@ import pytest
 
 from mastra_desktop.domain.errors import KnowledgeError
 from mastra_desktop.ingest.readers import read
-from tests.ingest.making import check, make_locked_pdf, make_pdf, make_scan, make_zip
+from tests.ingest.making import check, make_locked_pdf, make_ole, make_pdf, make_scan, make_zip
 from tests.ingest.test_read_process import read_in_child
 
 
@@ -160,6 +160,16 @@ def test_a_damaged_pdf_says_so_or_gives_what_is_left(tmp_path: Path) -> None:
 def test_what_cannot_be_read_has_its_reason(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
     """In words for a person."""
     assert reason in refused(made(tmp_path, name, data)).message
+
+
+def test_old_and_locked_office_files_say_what_to_do(tmp_path: Path) -> None:
+    """Both are compound files, told apart by what is in them."""
+    old = refused(made(tmp_path, "a.doc", make_ole({"WordDocument": b"old words"})))
+    assert "before 2007" in old.message
+    assert ".docx" in old.hint
+    locked = refused(made(tmp_path, "a.xlsx", make_ole({"EncryptedPackage": b"x", "EncryptionInfo": b"y"})))
+    assert "password" in locked.message
+    assert "not read" in refused(made(tmp_path, "a.db", make_ole({"Catalog": b"x"}))).message
 
 
 def test_other_things_than_files_are_refused(tmp_path: Path) -> None:

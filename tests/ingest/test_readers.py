@@ -14,7 +14,7 @@ import pytest
 from mastra_desktop.domain.errors import KnowledgeError
 from mastra_desktop.domain.knowledge import BlockKind, ReadText
 from mastra_desktop.ingest.readers import kind_of, read, suffixes
-from tests.ingest.making import check, make_pdf, make_zip, pieces
+from tests.ingest.making import check, make_msg, make_pdf, make_zip, pieces
 
 HEADING, PARAGRAPH, ITEM, ROW, CODE = (
     BlockKind.HEADING,
@@ -338,6 +338,22 @@ def test_mail_is_read_with_its_headers(tmp_path: Path) -> None:
     found = read_bytes(tmp_path, "b.eml", bytes(make_mail("Page", html_only=True)))
     assert pieces(found)[2:] == [(HEADING, "Hello"), (PARAGRAPH, "from a page")]
     assert found.blocks[2].level == 2
+
+
+def test_outlooks_messages_are_read(tmp_path: Path) -> None:
+    """From their properties, whatever the file is called."""
+    data = make_msg(
+        {0x0037: "Grüße", 0x1000: "Hello,\r\n\r\nthe text.", 0x0C1A: "Ada", 0x0C1F: "ada@example.org"}
+    )
+    found = read_bytes(tmp_path, "a.msg", data)
+    assert [piece for _, piece in pieces(found)] == [
+        "Grüße",
+        'From: "Ada" <ada@example.org>',
+        "Hello,",
+        "the text.",
+    ]
+    assert (found.title, found.summary) == ("Grüße", "1 message")
+    assert read_bytes(tmp_path, "b.txt", data).title == "Grüße"
 
 
 def test_a_mailboxs_messages_are_pages(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ class Site(BaseHTTPRequestHandler):
             self._answer(302, b"", {"Location": f"/hop/{left - 1}" if left else "/page"})
         elif path == "/to-file":
             self._answer(302, b"", {"Location": "file:///etc/passwd"})
+        elif path == "/to-nonsense":
+            self._answer(302, b"", {"Location": "http://[::1/"})
+        elif path == "/odd":
+            self._answer(200, b"words", {"Content-Encoding": "br"})
         elif path == "/slow":
             self.server.going.wait(5)  # type: ignore[attr-defined]
         elif path == "/host":
@@ -99,6 +103,8 @@ def test_limits_on_size_and_time_hold(site: str) -> None:
 def test_what_is_no_page_is_refused(site: str) -> None:
     """Other schemes, also by redirect; missing pages and hosts."""
     assert "http and https" in refusal(f"{site}/to-file").message
+    assert refusal(f"{site}/to-nonsense").hint
+    assert "packed" in refusal(f"{site}/odd").message
     assert "no such page" in refusal(f"{site}/missing").message
     for url in (
         "file:///etc/passwd",
