@@ -80,14 +80,19 @@ class Pipeline:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Ends what runs on the way out; unfinished documents go on at the next start."""
+        trouble: Exception | None = None
         async with asyncio.TaskGroup() as group:
             self._group = group
             try:
                 yield
+            except Exception as error:  # noqa: BLE001 - raised again below
+                trouble = error  # not ours: it goes on as it is, and not inside an ExceptionGroup
             finally:
                 self._group = None
                 for task in self._tasks:
                     task.cancel()
+        if trouble is not None:
+            raise trouble
 
     def start(self) -> None:
         """Begins, or looks again for something to do. Safe to call any time."""
