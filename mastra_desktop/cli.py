@@ -25,10 +25,12 @@ from mastra_desktop.domain.replies import (
     ReplyFinished,
     ReplyStarted,
     RetryScheduled,
+    SourcesFound,
     TextDelta,
     Waiting,
 )
 from mastra_desktop.key_commands import KeyCommands
+from mastra_desktop.knowledge_commands import KnowledgeCommands
 from mastra_desktop.ops.logging import operation
 from mastra_desktop.ops.redaction import redact
 from mastra_desktop.paths import Paths, find_paths
@@ -96,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--model", default="", metavar="M", help="provider/model (default: the built-in local/default)"
     )
+    ask.add_argument(
+        "--knowledge",
+        metavar="COLLECTION",
+        action="append",
+        help="answer from this collection; may be repeated, and the conversation remembers it",
+    )
     ask.add_argument("--conversation", metavar="ID", help="go on with this conversation")
     ask.add_argument("--temperature", type=_temperature, metavar="T", help="0 to 2")
     cached = ask.add_mutually_exclusive_group()
@@ -123,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("id", metavar="ID")
         sub.add_argument("--json", action="store_true")
         sub.set_defaults(run=run)
+
+    knowledge = commands.add_parser("knowledge", help="add documents, search in them, list or remove them")
+    KnowledgeCommands(_with_core, _print_json).add_to(knowledge)
 
     keys = commands.add_parser("keys", help="set, rotate, remove or list providers' keys")
     KeyCommands(_with_core, _print_json, lambda error, as_json: _print_error(error, as_json=as_json)).add_to(
@@ -162,6 +173,7 @@ def _ask(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> 
     async def run(core: Core) -> int:
         started: ReplyStarted | None = None
         state = MessageState.WRITING
+        chosen = [(await core.knowledge.collection(name)).id for name in args.knowledge or ()]
         try:
             answer = core.chat.reply(
                 prompt,
@@ -169,6 +181,7 @@ def _ask(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> 
                 model_id=args.model,
                 temperature=args.temperature,
                 cached=args.cached,
+                knowledge=chosen or None,
             )
             async with aclosing(answer) as events:
                 async for event in events:
@@ -188,7 +201,16 @@ def _ask(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> 
 
 def _finish_of(m: Message) -> ReplyFinished:
     return ReplyFinished(
-        m.id, m.finish_reason, m.state, m.usage, m.model_id, False, m.first_token_ms, m.total_ms or 0.0
+        m.id,
+        m.finish_reason,
+        m.state,
+        m.usage,
+        m.model_id,
+        False,
+        m.first_token_ms,
+        m.total_ms or 0.0,
+        m.sources,
+        m.unsupported,
     )
 
 
@@ -221,8 +243,23 @@ class _TextOutput:
             case ReplyFailed(error):
                 self._end_line()
                 _print_error(error, as_json=False)
+            case SourcesFound(sources, notice):
+                if notice:
+                    print(notice, file=sys.stderr)
+                if not sources:
+                    print("Nothing relevant was found in the documents.", file=sys.stderr)
             case ReplyFinished():
                 self._end_line()
+                self._list_sources(event)
+
+    def _list_sources(self, event: ReplyFinished) -> None:
+        """Those the answer cites, else what it was given."""
+        cited = [source for source in event.sources if source.cited]
+        if event.sources and event.state in (MessageState.DONE, MessageState.STOPPED):
+            print("\nSources:" if cited else "\nFound, but not cited:")
+            for source in cited or event.sources:
+                place = f", page {source.page}" if source.page else ""
+                print(f"[{source.n}] {source.document}{place} ({source.collection})")
 
     def _end_line(self) -> None:
         if self._in_line:
