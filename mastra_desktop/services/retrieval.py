@@ -122,11 +122,11 @@ def is_relevant(
     if embedder_id not in _USUAL_COSINES:
         return True
     by_meaning = _between(max(cosine for _, cosine in meaning), _USUAL_COSINES[embedder_id])
-    if not wanted:
-        return by_meaning >= 0.5
     trust = min(trust_in(embedder_id, text) for text in (query, *texts[:1]))
     if trust == 1 and texts and abs(_latin(query) - _latin(texts[0])) > 0.5:
         return by_meaning > 0  # in other letters no word can occur, and all cosines are lower
+    if not wanted:
+        return by_meaning >= 0.5
     return trust * by_meaning + by_words >= (trust + 1) / 2
 
 

@@ -156,4 +156,6 @@ def test_relevance_without_one_of_the_signs() -> None:
     assert is_relevant("How long is it?", [(1, 1.0)], [(1, 0.87)], chinese, embedder_id=known)
     assert is_relevant("Where do trains go?", [(1, 1.0)], [(1, 0.84)], chinese, embedder_id=known)
     assert not is_relevant("Where do trains go?", [(1, 1.0)], [(1, 0.4)], chinese, embedder_id=english)
+    assert is_relevant("广茂铁路通往哪里？", [], [(1, 0.84)], trains, embedder_id=known)
+    assert not is_relevant("怎么做红烧肉才好吃？", [], [(1, 0.81)], trains, embedder_id=known)
     assert is_relevant("eggs", [(1, 1.0)], [(1, 0.1)], trains, embedder_id="server/unknown")
