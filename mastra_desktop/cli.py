@@ -41,6 +41,7 @@ from mastra_desktop.services.as_json import (
     message_json,
     milliseconds,
 )
+from mastra_desktop.services.fencing import SAID
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Access, Core
@@ -224,10 +225,14 @@ class _TextOutput:
 
     def __init__(self) -> None:
         self._in_line = False
+        self._note = ""  # told before the first text, unless that says the same
 
     def show(self, event: ReplyEvent) -> None:
         match event:
             case TextDelta(text):
+                if self._note and text not in SAID:
+                    print(self._note, file=sys.stderr)
+                self._note = ""
                 sys.stdout.write(text)
                 sys.stdout.flush()
                 self._in_line = not text.endswith("\n")
@@ -247,7 +252,7 @@ class _TextOutput:
                 if notice:
                     print(notice, file=sys.stderr)
                 if not sources:
-                    print("Nothing relevant was found in the documents.", file=sys.stderr)
+                    self._note = SAID[0]
             case ReplyFinished():
                 self._end_line()
                 self._list_sources(event)

@@ -43,8 +43,7 @@ _NOTHING = (
     "The user's documents were searched and hold nothing about this. Begin by saying that nothing relevant "
     "was found in them, in the language of the question. Do not invent what they say; cite nothing."
 )
-_SAID = "Nothing relevant was found in the documents."
-_SAID_ZH = "在文档中没有找到相关内容。"
+SAID = ("Nothing relevant was found in the documents.", "在文档中没有找到相关内容。")
 
 
 def is_small(context_tokens: int | None) -> bool:
@@ -54,7 +53,7 @@ def is_small(context_tokens: int | None) -> bool:
 
 def nothing_found(question: str) -> str:
     """What is said in place of a small model, which would make something up."""
-    return _SAID_ZH if any("\u3400" <= c <= "\u9fff" for c in question) else _SAID
+    return SAID[any("\u3400" <= c <= "\u9fff" for c in question)]
 
 
 def budget_for(context_tokens: int | None) -> int:
