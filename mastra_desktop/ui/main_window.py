@@ -7,20 +7,23 @@ import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, describe
 from mastra_desktop.domain.events import (
     BusEvent,
+    CollectionChanged,
     ConfigChanged,
     ConfigRefused,
     ConversationChanged,
+    DocumentChanged,
     KeysLocked,
     LocalModelChanged,
     ProviderHealthChanged,
     ProvidersChanged,
+    VectorIndexChanged,
 )
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.paths import Paths
@@ -38,6 +41,7 @@ from mastra_desktop.ui.widgets.toast import ToastArea
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
+    from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
     from mastra_desktop.ui.panes.settings_pane import SettingsPane
 
 REFRESH_DELAY_MS = 60
@@ -93,14 +97,18 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(size.px("layout.windowMin.0"), size.px("layout.windowMin.1"))
         self.rail = Rail(theme, icons)
         self.rail.add_item("chat", self.tr("Chat"), "message-square", "Ctrl+1")
+        self.rail.add_item("knowledge", self.tr("Knowledge"), "library", "Ctrl+2")
+        self.rail.take_drops("knowledge")
         self.rail.add_item("settings", self.tr("Settings"), "settings", "Ctrl+,", bottom=True)
         self.rail.select("chat")
         self.chat = ChatPane(theme, icons, self._state, self, self.tasks)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.chat)
         self.settings_pane: SettingsPane | None = None
+        self.knowledge: KnowledgePane | None = None
         self.status = StatusBar(theme, icons)
         self.model_status = ModelStatus(self.status)
+        self.status.add_right("adding")
 
         shell = QWidget()
         row = QHBoxLayout()
@@ -119,6 +127,7 @@ class MainWindow(QMainWindow):
         self.toasts = ToastArea(self, theme, icons)
 
         self.rail.item_selected.connect(self.show_page)
+        self.rail.dropped.connect(lambda _page, urls: self._take_files(urls))
         self.chat.settings_wanted.connect(lambda: self.show_page("settings"))
         self.chat.failed.connect(self._report)
         self.chat.notice.connect(self.toasts.show_toast)
@@ -129,10 +138,12 @@ class MainWindow(QMainWindow):
     def _add_actions(self) -> None:
         add = self.actions_registry.add
         add("show_chat", self.tr("Chat"), lambda: self.show_page("chat"), shortcut="Ctrl+1")
+        add("show_knowledge", self.tr("Knowledge"), lambda: self.show_page("knowledge"), shortcut="Ctrl+2")
         add("show_settings", self.tr("Settings"), lambda: self.show_page("settings"), shortcut="Ctrl+,")
-        add("new_chat", self.tr("New chat"), self._new_chat, shortcut="Ctrl+N")
-        add("search_list", self.tr("Search chats"), self._search, shortcut="Ctrl+F")
-        add("toggle_list", self.tr("Show or hide the list"), self.chat.toggle_list, shortcut="Ctrl+B")
+        add("new_chat", self.tr("New chat or collection"), self._new, shortcut="Ctrl+N")
+        add("search_list", self.tr("Search in the list"), self._search, shortcut="Ctrl+F")
+        add("toggle_list", self.tr("Show or hide the list"), self._toggle_list, shortcut="Ctrl+B")
+        add("toggle_inspector", self.tr("Show or hide the search"), self._toggle_inspector, shortcut="Ctrl+I")
         add("escape", self.tr("Close, or stop the reply"), self._escape, shortcut="Esc")
         add("next_pane", self.tr("Next pane"), lambda: self._move_pane(1), shortcut="F6")
         add("previous_pane", self.tr("Previous pane"), lambda: self._move_pane(-1), shortcut="Shift+F6")
@@ -151,7 +162,7 @@ class MainWindow(QMainWindow):
     # -- pages --------------------------------------------------------------------------------------
 
     def show_page(self, page: str) -> None:
-        """`chat` or `settings`."""
+        """`chat`, `knowledge` or `settings`."""
         if page == "settings" and self.settings_pane is None:
             from mastra_desktop.ui.panes.settings_pane import SettingsPane
 
@@ -161,12 +172,41 @@ class MainWindow(QMainWindow):
             self.settings_pane.notice.connect(self.toasts.show_toast)
             self.settings_pane.failed.connect(self._report)
             self.pages.addWidget(self.settings_pane)
-        shown: QWidget = self.chat if page == "chat" or self.settings_pane is None else self.settings_pane
+        shown: QWidget = self.chat
+        if page == "knowledge":
+            shown = self._knowledge_pane()
+        elif page == "settings" and self.settings_pane is not None:
+            shown = self.settings_pane
         self.pages.setCurrentWidget(shown)
         self.rail.select(page)
         if shown is self.settings_pane:
             self.settings_pane.refresh()
+        elif shown is self.knowledge:
+            self.knowledge.refresh()
         shown.setFocus()
+
+    def _knowledge_pane(self) -> KnowledgePane:
+        """Made when it is first wanted."""
+        if self.knowledge is None:
+            from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
+
+            pane = KnowledgePane(self._theme, self._icons, self._state, self, self.tasks)
+            pane.notice.connect(self.toasts.show_toast)
+            pane.failed.connect(self._report)
+            pane.progress.connect(lambda words: self.status.set_item("adding", words, "file-up"))
+            pane.set_window_width(self.width())
+            self.pages.addWidget(pane)
+            self.knowledge = pane
+        return self.knowledge
+
+    def _shown_knowledge(self) -> KnowledgePane | None:
+        """The knowledge pane while it is the page in view."""
+        return self.knowledge if self.pages.currentWidget() is self.knowledge else None
+
+    def _take_files(self, urls: list[QUrl]) -> None:
+        """Dropped on the rail's Knowledge."""
+        self.show_page("knowledge")
+        self._knowledge_pane().take_urls(urls)
 
     def _show_first_run(self) -> None:
         from mastra_desktop.ui.panes.first_run import FirstRunPage
@@ -264,6 +304,9 @@ class MainWindow(QMainWindow):
                     self._ask_passphrase()
                 case ProviderHealthChanged():
                     self.model_status.show_health(event)
+                case DocumentChanged() | CollectionChanged() | VectorIndexChanged():
+                    if self.knowledge is not None:
+                        self.knowledge.heard(event)
                 case ProvidersChanged():
                     self.chat.refresh_models()
                     if self.settings_pane is not None:
@@ -282,24 +325,43 @@ class MainWindow(QMainWindow):
 
     # -- actions ------------------------------------------------------------------------------------
 
-    def _new_chat(self) -> None:
+    def _new(self) -> None:
+        if (knowledge := self._shown_knowledge()) is not None:
+            knowledge.new_collection()
+            return
         self.show_page("chat")
         self.chat.new_chat()
 
+    def _toggle_list(self) -> None:
+        (self._shown_knowledge() or self.chat).toggle_list()
+
+    def _toggle_inspector(self) -> None:
+        if (knowledge := self._shown_knowledge()) is not None:
+            knowledge.toggle_search()
+
     def _search(self) -> None:
+        if (knowledge := self._shown_knowledge()) is not None:
+            knowledge.focus_search()
+            return
         if self.pages.currentWidget() is self.settings_pane and self.settings_pane is not None:
             self.settings_pane.focus_search()
         else:
             self.chat.focus_search()
 
     def _escape(self) -> None:
-        if not self.toasts.close_newest() and not self.chat.close_overlay():
+        if self.toasts.close_newest():
+            return
+        if (knowledge := self._shown_knowledge()) is not None:
+            knowledge.close_overlay()
+        elif not self.chat.close_overlay():
             self.chat.stop()
 
     def _move_pane(self, step: int) -> None:
         stops = [self.rail, *(self.chat.stops() if self.pages.currentWidget() is self.chat else [])]
         if self.settings_pane is not None and self.pages.currentWidget() is self.settings_pane:
             stops += self.settings_pane.stops()
+        if (knowledge := self._shown_knowledge()) is not None:
+            stops += knowledge.stops()
         focused = self.focusWidget()
         at = next(
             (
@@ -339,6 +401,8 @@ class MainWindow(QMainWindow):
                 dialog.reject()  # an open file dialog would keep the application alive
             self._state.setValue("window/geometry", self.saveGeometry())
             self.chat.save_state()
+            if self.knowledge is not None:
+                self.knowledge.save_state()
             self.hide()
             self.tasks.start(self._shut_down(), key="shut-down")
 
@@ -358,6 +422,8 @@ class MainWindow(QMainWindow):
         size = self._theme.current
         self.rail.set_labels(width >= size.px("layout.breakpoints.railLabels"))
         self.chat.set_narrow(width < size.px("layout.breakpoints.listDrawerBelow"))
+        if self.knowledge is not None:
+            self.knowledge.set_window_width(width)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -49,6 +49,13 @@ def test_every_shortcut_of_the_window_does_something(desk: Desk) -> None:
 
     press("show_settings")
     assert page() is window.settings_pane
+    press("show_knowledge")
+    knowledge = window.knowledge
+    assert knowledge is not None
+    assert page() is knowledge
+    shown = knowledge.search.isVisible()
+    press("toggle_inspector")
+    assert knowledge.search.isVisible() is not shown
     press("show_chat")
     assert page() is chat
     press("toggle_list")

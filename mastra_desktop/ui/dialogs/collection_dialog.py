@@ -98,11 +98,6 @@ class CollectionDialog(FormDialog):
     def embedder_id(self) -> str:
         return str(self._embedder.currentData() or "")
 
-    def accept(self) -> None:
-        """Only with a name that no other collection has."""
-        if self.accept_button.isEnabled():
-            super().accept()
-
     def _make_icons(self, names: Sequence[str]) -> QWidget:
         whole = QWidget()
         column = QVBoxLayout(whole)

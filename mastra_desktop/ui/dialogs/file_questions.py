@@ -45,11 +45,6 @@ class PasswordDialog(FormDialog):
     def password(self) -> str:
         return self._password.text()
 
-    def accept(self) -> None:
-        """Only with a password."""
-        if self.password:
-            super().accept()
-
 
 class ClashDialog(FormDialog):
     """Files of these names are there already: keep both, or replace, for all of them at once."""

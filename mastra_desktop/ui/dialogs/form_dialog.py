@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from mastra_desktop.ui.icons import Icons
@@ -46,7 +47,6 @@ class FormDialog(QDialog):
         for label in (heading, self.words):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
-        self.words.setVisible(bool(text))
         self.body = QVBoxLayout()
         self.body.setSpacing(14)
         self.buttons = QHBoxLayout()
@@ -63,6 +63,7 @@ class FormDialog(QDialog):
         self._column.setSpacing(6)
         self._column.addWidget(heading)
         self._column.addWidget(self.words)
+        self.words.setHidden(not text)
         self._column.addSpacing(8)
         self._column.addLayout(self.body)
         self._column.addSpacing(12)
@@ -90,6 +91,23 @@ class FormDialog(QDialog):
         self.move(
             QPoint((space.width() - self.width()) // 2, max(16, (space.height() - self.height()) * 2 // 5))
         )
+
+    def accept(self) -> None:
+        """Only while the verb can be pressed."""
+        if self.accept_button.isEnabled():
+            super().accept()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()  # the window's own keys wait: Esc closes this, Ctrl+N opens no second one
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.accept()  # no button is the default one: Qt would leave Enter alone
+            return
+        super().keyPressEvent(event)
 
     def done(self, result: int) -> None:
         """As QDialog's; the layer goes away too and focus returns to where it was."""

@@ -52,6 +52,7 @@ class EmptyState(QWidget):
         column.addStretch()
         self._hint.setVisible(bool(hint))
         self._button.setVisible(bool(button))
+        self.setFocusProxy(self._button)
 
     def set(self, line: str, hint: str = "", button: str = "") -> None:
         """Other words for the same picture."""

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QFontMetrics,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+)
 from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from mastra_desktop.ui.icons import Icons
@@ -19,6 +28,7 @@ class Rail(QWidget):
     """72 px wide with labels, 56 without. Up and Down move between the items."""
 
     item_selected = Signal(str)
+    dropped = Signal(str, list)  # item id, the QUrls that were dropped on it
 
     def __init__(self, theme: ThemeController, icons: Icons, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,6 +63,12 @@ class Rail(QWidget):
         else:
             self._column.insertWidget(self._stretch_at, item, alignment=Qt.AlignmentFlag.AlignHCenter)
             self._stretch_at += 1
+
+    def take_drops(self, item_id: str) -> None:
+        """Files and addresses can be dropped on this item from now on."""
+        item = self._items[item_id]
+        item.setAcceptDrops(True)
+        item.urls_dropped.connect(lambda urls: self.dropped.emit(item_id, urls))
 
     def select(self, item_id: str) -> None:
         """Mark an item without a signal."""
@@ -96,10 +112,13 @@ class Rail(QWidget):
 
 
 class _RailItem(QToolButton):
+    urls_dropped = Signal(list)
+
     def __init__(self, label: str, icon: str, shortcut: str, theme: ThemeController, icons: Icons) -> None:
         super().__init__()
         self._theme, self._icons, self._icon, self._label = theme, icons, icon, label
         self._labelled, self._count = True, 0
+        self._dragged_over = False
         keys = QKeySequence(shortcut).toString(QKeySequence.SequenceFormat.NativeText).replace("+", " ")
         self._tip = f"{label}  {keys}" if keys else label
         self.setToolTip(self._tip)
@@ -120,6 +139,25 @@ class _RailItem(QToolButton):
         self.setToolTip(f"{self._tip}\n{words}" if count and words else self._tip)
         self.update()
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self._show_drag(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._show_drag(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._show_drag(False)
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self.urls_dropped.emit(event.mimeData().urls())
+
+    def _show_drag(self, over: bool) -> None:
+        self._dragged_over = over
+        self.update()
+
     def sizeHint(self) -> QSize:
         theme = self._theme.current
         if not self._labelled:
@@ -135,7 +173,7 @@ class _RailItem(QToolButton):
         theme = self._theme.current
         painter = QPainter(self)
         on = self.isChecked()
-        hover = self.underMouse()
+        hover = self.underMouse() or self._dragged_over
         if on or hover:
             fill = "surface.selected" if on else "surface.pressed" if self.isDown() else "surface.hover"
             draw_box(painter, QRectF(self.rect()), 8, theme.color(fill))
