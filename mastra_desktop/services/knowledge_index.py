@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.events import VectorIndexChanged, VectorIndexState
 from mastra_desktop.ops.logging import get_logger
-from mastra_desktop.store import embeddings
-from mastra_desktop.store.vectors import Vectors
+from mastra_desktop.store import embeddings, knowledge
+from mastra_desktop.store.vectors import REBUILDING, Vectors
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mastra_desktop.store.database import Database
 
 BATCH = 500  # passages; at 1.5 KB each
+MOST_COMPARED = 10_000  # beyond that nothing is compared: the index is being filled
 
 log = get_logger(__name__)
 
@@ -39,21 +40,25 @@ class MeaningIndex:
         self._lock = asyncio.Lock()
         self._state = VectorIndexChanged(VectorIndexState.CLOSED)
         self._lost = False  # the index was made anew: everything goes in again
+        self._why = ""
+        self._counted = False
 
     @property
     def state(self) -> VectorIndexChanged:
         return self._state
 
     def changed(self, state: VectorIndexState, detail: str = "") -> None:
-        """What the index says of itself."""
+        """What the index says of itself. An empty one is only worth a word when it should hold something."""
         if state is VectorIndexState.REBUILDING:
-            self._lost = True
-        self._say(state, detail)
+            self._lost, self._why = True, detail
+        else:
+            self._say(state, detail)
 
     async def catch_up(self) -> None:
         """Returns when the index holds what the database does. Raises KnowledgeError when it is away."""
         async with self._lock:
             await self.vectors.open()
+            await self._compare()
             await self._fill()
             while self._lost:  # it was begun anew meanwhile
                 await self._fill()
@@ -63,7 +68,8 @@ class MeaningIndex:
     async def _fill(self) -> None:
         if self._lost:
             self._lost = False
-            await self._db.write(embeddings.mark_all_unindexed)
+            if await self._db.write(embeddings.mark_all_unindexed):
+                self._say(VectorIndexState.REBUILDING, self._why)
         await self._take_out()
         while rows := await self._db.read(embeddings.unindexed, BATCH):
             by_space: dict[str, list[tuple[int, bytes]]] = {}
@@ -72,6 +78,17 @@ class MeaningIndex:
             for space, found in by_space.items():
                 await self.vectors.upsert(space, [i for i, _ in found], [v for _, v in found])
             await self._db.write(embeddings.mark_indexed, [row[0] for row in rows])
+
+    async def _compare(self) -> None:
+        """Once: an index that holds less than the database says was emptied by somebody else."""
+        if self._counted:
+            return
+        behind = len(await self._db.read(embeddings.unindexed, MOST_COMPARED))
+        for collection in await self._db.read(knowledge.collections):
+            space = space_of(collection.id, collection.embedder_id)
+            if await self.vectors.count(space) < collection.embedded - behind:
+                self._lost, self._why = True, REBUILDING
+        self._counted = True
 
     async def _take_out(self) -> None:
         while gone := await self._db.read(embeddings.removed_vectors, BATCH):

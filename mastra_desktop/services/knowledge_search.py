@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.errors import MastraError
@@ -82,13 +81,16 @@ class KnowledgeSearch:
                 by_meaning, said = await self._meaning(some, query, limit)
                 notice = notice or said
             if mode is not SearchMode.MEANING:
-                ids = [c.id for c in some]
-                by_words = await self._db.read(passages.search_words, ids, query, limit=limit, filter=filter)
+                by_words = await self._db.read(
+                    passages.search_words, [c.id for c in some], query, limit=limit, filter=filter
+                )
             sides.append(_Sides(embedder_id, by_words, by_meaning))
             fused += retrieval.fuse(by_words, by_meaning, trust=retrieval.trust_in(embedder_id, query))
         fused.sort(key=lambda f: -f.score)
-        found = await self._db.read(passages.passages, [f.passage_id for f in fused])
-        kept = [f for f in fused if f.passage_id in found and _passes(found[f.passage_id][1], filter)]
+        ids = [f.passage_id for f in fused]
+        allowed = await self._db.read(passages.searchable, ids, [c.id for c in collections], filter)
+        found = await self._db.read(passages.passages, [i for i in ids if i in allowed])
+        kept = [f for f in fused if f.passage_id in found]
         best = retrieval.drop_neighbours(kept, {i: passage for i, (passage, _, _) in found.items()}, k)
         finder = words.Finder(words.parse(query + " "))  # the space: the last word is a whole one
         hits = tuple(_hit(rank, f, found[f.passage_id], finder) for rank, f in enumerate(best, 1))
@@ -132,12 +134,3 @@ def _hit(rank: int, fused: retrieval.Fused, found: Found, finder: words.Finder) 
     passage, document, collection = found
     marks = tuple(finder.spans(passage.text))
     return PassageHit(rank, fused.score, passage, document, collection, fused.meaning, fused.words, marks)
-
-
-def _passes(document: Document, filter: SearchFilter | None) -> bool:
-    return filter is None or (
-        (not filter.document_ids or document.id in filter.document_ids)
-        and (not filter.suffixes or PurePath(document.name).suffix.lower() in filter.suffixes)
-        and (filter.added_after is None or document.added_at >= filter.added_after)
-        and (filter.added_before is None or document.added_at < filter.added_before)
-    )

@@ -19,7 +19,20 @@ from mastra_desktop.domain.knowledge import SearchMode
 from tests.cores import core_over
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = ["water", "sample", "storage", "hours", "student", "price", "laboratory", "freezer", "protocol", "nitrogen", "valve", "pressure"]
+WORDS = [
+    "water",
+    "sample",
+    "storage",
+    "hours",
+    "student",
+    "price",
+    "laboratory",
+    "freezer",
+    "protocol",
+    "nitrogen",
+    "valve",
+    "pressure",
+]
 
 
 def make_files(folder: Path, count: int) -> None:
