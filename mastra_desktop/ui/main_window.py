@@ -25,6 +25,7 @@ from mastra_desktop.domain.events import (
     ProvidersChanged,
     VectorIndexChanged,
 )
+from mastra_desktop.domain.knowledge import Source
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.paths import Paths
 from mastra_desktop.ui.actions import Actions
@@ -202,6 +203,11 @@ class MainWindow(QMainWindow):
     def _shown_knowledge(self) -> KnowledgePane | None:
         """The knowledge pane while it is the page in view."""
         return self.knowledge if self.pages.currentWidget() is self.knowledge else None
+
+    def open_source(self, source: Source) -> None:
+        """Shows the document that an answer cites, at its passage."""
+        self.show_page("knowledge")
+        self._knowledge_pane().open_source(source)
 
     def _take_files(self, urls: list[QUrl]) -> None:
         """Dropped on the rail's Knowledge."""

@@ -10,7 +10,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QLineEdit, QPushButton, QWidget
 
-from mastra_desktop.domain.knowledge import DocumentState
+from mastra_desktop.domain.knowledge import DocumentState, Source
 from mastra_desktop.ui.knowledge_roles import DocumentColumn, HitRole
 from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
 from mastra_desktop.ui.row_roles import RowRole
@@ -186,6 +186,31 @@ def test_enter_opens_the_text_at_the_passage(knowledge: Knowledge) -> None:
     desk.key(Qt.Key.Key_Escape, to=desk.window)
     assert not reader.isVisible()
     assert knowledge.table.isVisible()
+
+
+def test_a_cited_passage_opens_also_when_its_document_is_gone(knowledge: Knowledge) -> None:
+    """There, marked in its text; after the document was removed, as the answer was given it."""
+    desk = knowledge.desk
+    knowledge.make_collection()
+    knowledge.drop(knowledge.write("refunds.md"))
+    knowledge.wait_ready("refunds.md")
+    document = knowledge.pane.documents.model.documents[0]
+    whole = desk.ask_core(lambda core: core.knowledge.document_text(document.id))
+    first = whole.passages[0]
+    source = Source(
+        1, "Runbooks", document.name, document.id, first.id, None, first.start, first.end, first.text, 0.9
+    )
+    desk.window.show_page("chat")
+    desk.window.open_source(source)
+    reader = knowledge.pane.reader
+    desk.wait(lambda: bool(reader.text.extraSelections()))
+    assert reader.text.toPlainText() == whole.text
+    desk.ask_core(lambda core: core.knowledge.remove(document.id))
+    desk.window.open_source(source)
+    desk.wait(lambda: reader.text.toPlainText() == first.text)
+    assert "was removed" in " ".join(
+        label.text() for label in desk.find("readerNotice", QWidget).findChildren(QLabel)
+    )
 
 
 def test_a_drop_on_the_rail_goes_into_the_collection(knowledge: Knowledge) -> None:

@@ -55,14 +55,17 @@ class DocumentTableModel(QAbstractTableModel):
     # -- changing -----------------------------------------------------------------------------------
 
     def show_documents(self, documents: Iterable[Document], now: float) -> None:
-        """Shows these and no others; where they are the same documents, only what changed is told."""
-        new = list(documents)
-        if new and len(new) == len(self._rows) and all(d.id in self._at for d in new):
+        """Shows these and no others; where they are the same documents, only what changed is told.
+
+        Of documents of one time, those that come first here stand first.
+        """
+        new = self._sorted(documents)
+        if new and [d.id for d in new] == [d.id for d in self._rows]:
             self.apply([d for d in new if d != self._rows[self._at[d.id]]], now)
             return
         self.beginResetModel()
         self._now = now
-        self._rows = self._sorted(new)
+        self._rows = new
         self._index()
         self.endResetModel()
 
@@ -133,7 +136,7 @@ class DocumentTableModel(QAbstractTableModel):
         """Whether the rows there are keep their order; states change without rows moving."""
         return all(a is b for a, b in zip((d for d in merged if d.id not in new), self._rows, strict=True))
 
-    def _sorted(self, documents: list[Document]) -> list[Document]:
+    def _sorted(self, documents: Iterable[Document]) -> list[Document]:
         match self._column:
             case DocumentColumn.NAME:
                 return sorted(documents, key=lambda d: d.name.casefold(), reverse=self._down)

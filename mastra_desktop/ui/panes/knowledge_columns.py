@@ -10,7 +10,7 @@ from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.painting import restyle
 
 _LIST, _SEARCH = 256, 408  # widths at first
-_SEARCH_LEAST, _SEARCH_MOST = 340, 560
+_SEARCH_LEAST, _SEARCH_MOST = 340, 640
 
 
 class KnowledgeColumns(QWidget):
@@ -32,6 +32,7 @@ class KnowledgeColumns(QWidget):
         self._theme, self._state = theme, state
         self._list, self._middle, self._search = list_, middle, search
         self._list_drawer = self._search_drawer = False
+        self._window_width = 0
         self._list_off = _flag(state, "knowledge/list-hidden")
         self._search_off = _flag(state, "knowledge/search-hidden")
         self._widths = [_number(state, "knowledge/list-width", _LIST)]
@@ -55,12 +56,15 @@ class KnowledgeColumns(QWidget):
         row.addWidget(self._splitter)
         list_.setVisible(not self._list_off)
         search.setVisible(not self._search_off)
+        theme.changed.connect(lambda: self.set_window_width(self._window_width))
 
     def set_window_width(self, width: int) -> None:
-        """In pixels, of the whole window."""
-        breaks = self._theme.current
-        self._set_list_drawer(width < breaks.px("layout.breakpoints.listDrawerBelow"))
-        self._set_search_drawer(width < breaks.px("layout.breakpoints.fourColumns"))
+        """In pixels, of the whole window. Larger text needs wider columns."""
+        self._window_width = width
+        theme = self._theme.current
+        self._set_list_drawer(width < theme.scaled(theme.px("layout.breakpoints.listDrawerBelow")))
+        self._set_search_drawer(width < theme.scaled(theme.px("layout.breakpoints.fourColumns")))
+        self.place_drawers()
         self._tell()
 
     def toggle_list(self) -> None:
@@ -90,9 +94,11 @@ class KnowledgeColumns(QWidget):
     def place_drawers(self) -> None:
         """Along the edges, as high as the pane."""
         if self._list_drawer:
-            self._list.setGeometry(0, 0, _LIST + 24, self.height())
+            width = min(self._theme.current.scaled(_LIST + 24), self._list.maximumWidth())
+            self._list.setGeometry(0, 0, width, self.height())
         if self._search_drawer:
-            width = min(_SEARCH, self.width() - 40)
+            wanted = min(self._theme.current.scaled(_SEARCH), self._search.maximumWidth())
+            width = min(wanted, self.width() - 40)
             self._search.setGeometry(self.width() - width, 0, width, self.height())
 
     def save_state(self) -> None:

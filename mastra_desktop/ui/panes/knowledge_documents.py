@@ -188,8 +188,9 @@ class KnowledgeDocuments(QWidget):
 
     def _fit(self) -> None:
         """In a narrow window the header leaves to its menu what the name needs room for."""
-        self._watch.setVisible(self._stack.currentIndex() == 1 and self.width() >= _ROOMY)
-        self.drop_area.hint.setVisible(self.width() >= _ROOMY)
+        roomy = self.width() >= self._theme.current.scaled(_ROOMY)
+        self._watch.setVisible(self._stack.currentIndex() == 1 and roomy)
+        self.drop_area.hint.setVisible(roomy)
 
     def menu_place(self) -> QPoint:
         """Where the menu of the button More opens, on the screen."""

@@ -37,6 +37,11 @@ async def read_overview(core: Core) -> Overview:
     return Overview(collections, knowledge.embedders(), knowledge.index_state(), await knowledge.sizes())
 
 
+async def read_counts(core: Core) -> tuple[Sequence[Collection], int]:
+    """The collections, and what the index takes in bytes."""
+    return await core.knowledge.collections(), await core.knowledge.sizes()
+
+
 class KnowledgeFeed(QObject):
     """Turns many events into few: each document's latest state, and what has to be read again."""
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QSettings, Qt, QUrl, Signal
+from PySide6.QtCore import QPoint, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -20,13 +20,14 @@ from mastra_desktop.ui.panes.knowledge_collections import KnowledgeCollections
 from mastra_desktop.ui.panes.knowledge_columns import KnowledgeColumns
 from mastra_desktop.ui.panes.knowledge_documents import KnowledgeDocuments
 from mastra_desktop.ui.panes.knowledge_editing import CollectionActions
-from mastra_desktop.ui.panes.knowledge_feed import KnowledgeEvent, KnowledgeFeed, read_overview
+from mastra_desktop.ui.panes.knowledge_feed import KnowledgeEvent, KnowledgeFeed, read_counts, read_overview
 from mastra_desktop.ui.panes.knowledge_reader import KnowledgeReader
 from mastra_desktop.ui.panes.knowledge_search import KnowledgeSearch
 from mastra_desktop.ui.panes.knowledge_words import split_urls
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 
+PROGRESS_MS = 200  # counting thousands of documents takes some milliseconds
 _LIST_TASK, _DOCUMENTS_TASK, _COUNTS_TASK = "knowledge-list", "knowledge-documents", "knowledge-counts"
 
 
@@ -74,6 +75,8 @@ class KnowledgePane(QWidget):
         self._feed.documents_changed.connect(self._show_heard)
         self._feed.counts_stale.connect(lambda: tasks.start(self._load_counts(), key=_COUNTS_TASK))
         self._feed.documents_stale.connect(self._load_documents_again)
+        self._progress_timer = QTimer(self, singleShot=True, interval=PROGRESS_MS)
+        self._progress_timer.timeout.connect(self._show_progress)
         self._feed.index_changed.connect(self.documents.show_index)
         self._connect()
 
@@ -111,12 +114,13 @@ class KnowledgePane(QWidget):
         search.close_wanted.connect(columns.toggle_search)
         reader.file_wanted.connect(documents.open_file)
         reader.closed.connect(self._close_reader)
+        reader.opened.connect(lambda document: self._enter(document.collection_id))
 
     # -- from the window ----------------------------------------------------------------------------
 
     async def load(self) -> None:
         """Collections, and the documents of the one that was in view last."""
-        await self._load_list(self._current or str(self._state.value("knowledge/collection", "")))
+        await self._load_list("")
 
     def refresh(self) -> None:
         """The pane comes into view."""
@@ -213,7 +217,8 @@ class KnowledgePane(QWidget):
             self.documents.show_index(overview.index)
         self._take_collections(overview.collections)
         ids = [collection.id for collection in overview.collections]
-        wanted = next((i for i in (wanted, self._current, *ids) if i in ids), "")
+        last = str(self._state.value("knowledge/collection", ""))
+        wanted = next((i for i in (wanted, self._current, last, *ids) if i in ids), "")
         self._show_collection(wanted)
         await self._load_documents()
         if self._waiting is not None:
@@ -221,7 +226,9 @@ class KnowledgePane(QWidget):
             self.take(*waiting)
 
     async def _load_counts(self) -> None:
-        self._take_collections(await self._bridge.call(lambda core: core.knowledge.collections()))
+        collections, size_bytes = await self._bridge.call(read_counts)
+        self.list.show_size(size_bytes)
+        self._take_collections(collections)
         if self._collection(self._current) is None:
             await self._load_list("")
         else:
@@ -234,9 +241,12 @@ class KnowledgePane(QWidget):
     def open_collection(self, collection_id: str) -> None:
         self.columns.close_drawer()
         self._middle.setCurrentWidget(self.documents)
+        self._enter(collection_id)
+
+    def _enter(self, collection_id: str) -> None:
         if collection_id != self._current:
             self._show_collection(collection_id)
-            self._tasks.start(self._load_documents(), key=_DOCUMENTS_TASK)
+            self._load_documents_again()
 
     def _show_collection(self, collection_id: str) -> None:
         if collection_id != self._current:
@@ -305,7 +315,8 @@ class KnowledgePane(QWidget):
         for ended in self._batches.take(documents):
             self._tell_ended(ended)
         self.documents.model.apply([d for d in documents if d.collection_id == self._current], time.time())
-        self._show_progress()
+        if not self._progress_timer.isActive():
+            self._progress_timer.start()
 
     def _show_progress(self) -> None:
         collection = self._collection(self._current)

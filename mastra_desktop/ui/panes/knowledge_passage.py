@@ -56,7 +56,7 @@ class PassageView(QWidget):
         head = QWidget()
         head.setProperty("bar", "header")
         head.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        head.setFixedHeight(40)
+        head.setFixedHeight(theme.current.scaled(40))
         row = QHBoxLayout(head)
         row.setContentsMargins(16, 0, 8, 0)
         row.setSpacing(6)

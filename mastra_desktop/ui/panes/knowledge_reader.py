@@ -40,6 +40,7 @@ class KnowledgeReader(QWidget):
 
     closed = Signal()
     file_wanted = Signal(object)  # the Document
+    opened = Signal(object)  # the Document whose text is in view
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class KnowledgeReader(QWidget):
         column.addWidget(self._make_places())
         self._notice = IconText("triangle-alert", "", theme, icons, tone="warn", wrap=True)
         self._notice.setObjectName("readerNotice")
-        self._notice.setContentsMargins(24, 10, 24, 2)
+        self._notice.setContentsMargins(24, 10, 24, 10)
         self._notice.hide()
         column.addWidget(self._notice)
         self.text = _Text(theme)
@@ -107,7 +108,7 @@ class KnowledgeReader(QWidget):
         self._view = Segmented(
             (("text", self.tr("Text")), ("passages", self.tr("Passages"))), self.tr("Show"), theme
         )
-        self._view.chosen.connect(lambda view: self._stack.setCurrentIndex(1 if view == "passages" else 0))
+        self._view.chosen.connect(self._show_view)
         self._open = Button(self.tr("Open file"), theme, icons, size="small", icon="external-link")
         self._open.setObjectName("readerOpenFile")
         self._open.clicked.connect(self._want_file)
@@ -140,6 +141,11 @@ class KnowledgeReader(QWidget):
         row.addWidget(self.previous)
         row.addWidget(self.next)
         return self._places
+
+    def _show_view(self, view: str) -> None:
+        self._stack.setCurrentIndex(1 if view == "passages" else 0)
+        if view == "passages":
+            self.passages.setCurrentIndex(self._rows.index(max(0, self._index)))
 
     # -- opening ------------------------------------------------------------------------------------
 
@@ -174,6 +180,7 @@ class KnowledgeReader(QWidget):
     async def _show(self, whole: DocumentText, index: int, marks: Sequence[tuple[int, int]]) -> None:
         self._whole = whole
         document = whole.document
+        self.opened.emit(document)
         self._name.setText(document.name)
         self._rows.show_passages(whole.passages)
         self._view.set_chosen("text")

@@ -71,7 +71,7 @@ class KnowledgeSearch(QWidget):
         self._stack.addWidget(self.results)
         column.addWidget(self._stack, 1)
         self.passage = PassageView(theme, icons)
-        self.passage.setFixedHeight(HEIGHT)
+        self.passage.setFixedHeight(theme.current.scaled(HEIGHT))
         self.passage.hide()
         column.addWidget(self.passage)
 
@@ -212,7 +212,7 @@ class KnowledgeSearch(QWidget):
     def _say_empty(self) -> None:
         self._empty.set(
             self.tr("See what a question finds"),
-            self.tr("An agent that uses this collection is given these passages."),
+            self.tr("An answer that uses this collection is given these passages."),
         )
 
     # -- passages -----------------------------------------------------------------------------------

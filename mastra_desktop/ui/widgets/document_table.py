@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFontMetrics,
@@ -41,6 +54,7 @@ class DocumentTable(QTableView):
         """`label` names the table for screen readers."""
         super().__init__(parent)
         self._theme = theme
+        self._kept: tuple[set[str], str] = (set(), "")
         self.setAccessibleName(label)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setShowGrid(False)
@@ -65,6 +79,30 @@ class DocumentTable(QTableView):
         self._turning.timeout.connect(self._turn)
         theme.changed.connect(self._restyle)
         self._restyle()
+
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        super().setModel(model)
+        if model is not None:
+            model.modelAboutToBeReset.connect(self._keep_chosen)
+            model.modelReset.connect(self._choose_kept)
+
+    def _keep_chosen(self) -> None:
+        self._kept = (set(self.selected_ids()), _id(self.currentIndex()))
+
+    def _choose_kept(self) -> None:
+        """Other rows came or went: what was chosen, and where the keys were, is so again."""
+        (chosen, current), model = self._kept, self.model()
+        if model is None or not (chosen or current):
+            return
+        selection = QItemSelection()
+        for row in range(model.rowCount()):
+            index = model.index(row, 0)
+            if (found := _id(index)) in chosen:
+                selection.select(index, index)
+            if found == current:
+                self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().select(selection, flags.ClearAndSelect | flags.Rows)
 
     def selected_ids(self) -> list[str]:
         """From top to bottom."""
@@ -140,7 +178,7 @@ class DocumentTable(QTableView):
         width = self.viewport().width()
         sizes = {column: theme.scaled(size) + GAP for column, size in _WIDTHS.items()}
         sizes[DocumentColumn.ADDED] += EDGE - GAP
-        if width - sum(sizes.values()) < _LEAST_NAME + EDGE:
+        if width - sum(sizes.values()) < theme.scaled(_LEAST_NAME) + EDGE:
             sizes[DocumentColumn.STATUS] = theme.scaled(_NARROW_STATUS) + GAP
         sizes[DocumentColumn.NAME] = max(120, width - sum(sizes.values()))
         for column, size in sizes.items():
