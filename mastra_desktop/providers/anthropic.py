@@ -11,6 +11,7 @@ import orjson
 from mastra_desktop.domain.chat import Role, Usage
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.replies import Prompt, PromptMessage, ProviderEvent, ReasoningDelta, TextDelta
+from mastra_desktop.providers import efforts
 from mastra_desktop.providers.answer import AnswerReader, count, stream_cut, text
 from mastra_desktop.providers.failures import stream_error
 from mastra_desktop.providers.sse import SseEvent
@@ -25,7 +26,6 @@ SCHEMA_TOOL = "answer_in_json"
 _MAX_TOKENS = 8192
 _OLD_MAX_TOKENS = 4096
 _OLD_MODELS = re.compile(r"claude-3-(opus|sonnet|haiku)|claude-2|claude-instant")
-_THOUGHT_TOKENS = {"low": 2048, "medium": 8192, "high": 16_384}
 _STATUS = {  # inside a stream an error comes without its HTTP status
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -203,10 +203,10 @@ class AnthropicWire(PlainWire):
             body["tools"] = tools
             body["tool_choice"] = _choice(prompt)
         forced = bool(tools) and body["tool_choice"]["type"] in ("any", "tool")
-        if prompt.reasoning_effort in _THOUGHT_TOKENS and not forced:  # a forced tool allows no thinking
-            budget = _THOUGHT_TOKENS[prompt.reasoning_effort]
-            body["thinking"] = {"type": "enabled", "budget_tokens": budget}
-            body["max_tokens"] += budget
+        thinking = efforts.anthropic(prompt.model_name, prompt.reasoning_effort)
+        if thinking and not forced:  # a forced tool allows no thinking
+            body |= thinking
+            body["max_tokens"] += efforts.THOUGHT_TOKENS[prompt.reasoning_effort]  # thoughts count as well
         elif prompt.temperature is not None:  # nor does thinking allow a temperature
             body["temperature"] = prompt.temperature
         return "/messages", body

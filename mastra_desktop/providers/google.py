@@ -11,6 +11,7 @@ import orjson
 from mastra_desktop.domain.chat import Role, Usage
 from mastra_desktop.domain.errors import ContentFiltered, MastraError, ProviderError, QuotaError, RateLimited
 from mastra_desktop.domain.replies import Prompt, PromptMessage, ProviderEvent, ReasoningDelta, TextDelta
+from mastra_desktop.providers import efforts
 from mastra_desktop.providers.answer import AnswerReader, count, text
 from mastra_desktop.providers.failures import status_error, stream_error
 from mastra_desktop.providers.openai_chat import NO_CHAT
@@ -19,7 +20,6 @@ from mastra_desktop.providers.streaming import PlainWire
 from mastra_desktop.providers.turns import given_arguments, image_base64, pack, turns, unpack
 
 NAME = "google"
-_THOUGHT_TOKENS = {"low": 2048, "medium": 8192, "high": 16_384}
 # Gemini 3 refuses a call without its signature; this is Google's word for calls another model made.
 _NO_SIGNATURE = "skip_thought_signature_validator"
 _BAD_CALLS = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MALFORMED_RESPONSE")
@@ -183,12 +183,7 @@ def _settings(prompt: Prompt) -> dict[str, Any]:
     if prompt.response_schema is not None:
         settings["responseMimeType"] = "application/json"
         settings["responseJsonSchema"] = prompt.response_schema
-    if prompt.reasoning_effort in _THOUGHT_TOKENS:
-        thinking: dict[str, Any] = {"includeThoughts": True}
-        if "gemini-2" in prompt.model_name:
-            thinking["thinkingBudget"] = _THOUGHT_TOKENS[prompt.reasoning_effort]
-        else:
-            thinking["thinkingLevel"] = prompt.reasoning_effort
+    if thinking := efforts.google(prompt.model_name, prompt.reasoning_effort):
         settings["thinkingConfig"] = thinking
     return settings
 

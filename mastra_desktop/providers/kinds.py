@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from mastra_desktop.domain.errors import ConfigError
+from mastra_desktop.providers import efforts
 from mastra_desktop.providers.anthropic import AnthropicWire
 from mastra_desktop.providers.google import GoogleWire
 from mastra_desktop.providers.http import HttpPool
@@ -40,7 +41,7 @@ KINDS: dict[str, Kind] = {
         "openai",
         "https://api.openai.com/v1",
         ("OPENAI_API_KEY",),
-        Dialect(max_tokens="max_completion_tokens", lists_only_chat=False),
+        Dialect(max_tokens="max_completion_tokens", effort=efforts.openai, lists_only_chat=False),
     ),
     "anthropic": Kind(
         "anthropic", "https://api.anthropic.com/v1", ("ANTHROPIC_API_KEY",), cached_beside_input=True
@@ -56,7 +57,12 @@ KINDS: dict[str, Kind] = {
         "https://api.groq.com/openai/v1",
         ("GROQ_API_KEY",),
         Dialect(
-            max_tokens="max_completion_tokens", asks_usage=False, embeddings=False, lists_only_chat=False
+            max_tokens="max_completion_tokens",
+            asks_usage=False,
+            embeddings=False,
+            effort=efforts.groq,
+            think_tags=True,  # what Qwen thinks there stands in the text unless asked otherwise
+            lists_only_chat=False,
         ),
     ),
     "mistral": Kind(
@@ -67,7 +73,7 @@ KINDS: dict[str, Kind] = {
             asks_usage=False,
             required="any",
             call_ids=re.compile(r"[A-Za-z0-9]{9}"),
-            effort=False,
+            effort=efforts.never,
             lists_only_chat=False,
         ),
     ),
@@ -75,16 +81,23 @@ KINDS: dict[str, Kind] = {
         "chat",
         "https://api.deepseek.com/v1",
         ("DEEPSEEK_API_KEY",),
-        Dialect(json_schema=False, images=False, embeddings=False, effort=False, reasoning_back=True),
+        Dialect(json_schema=False, images=False, embeddings=False, effort=efforts.never, reasoning_back=True),
     ),
     "xai": Kind(
         "chat",
         "https://api.x.ai/v1",
         ("XAI_API_KEY",),
-        Dialect(max_tokens="max_completion_tokens", embeddings=False, lists_only_chat=False),
+        Dialect(
+            max_tokens="max_completion_tokens", embeddings=False, effort=efforts.xai, lists_only_chat=False
+        ),
         reasoning_beside_output=True,
     ),
-    "openrouter": Kind("chat", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",)),
+    "openrouter": Kind(
+        "chat",
+        "https://openrouter.ai/api/v1",
+        ("OPENROUTER_API_KEY",),
+        Dialect(effort=efforts.openrouter, details_back=True),
+    ),
     "ollama": Kind("ollama", "http://127.0.0.1:11434", ("OLLAMA_API_KEY",), _NONE_OF_ITS_OWN),
     # LM Studio, llama.cpp, vLLM and whatever else speaks chat completions
     "openai-compatible": Kind("chat", dialect=_NONE_OF_ITS_OWN),

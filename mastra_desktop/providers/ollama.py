@@ -10,12 +10,18 @@ import orjson
 from mastra_desktop.domain.chat import Role, Usage
 from mastra_desktop.domain.errors import ProviderError
 from mastra_desktop.domain.replies import Prompt, PromptMessage, ProviderEvent, ReasoningDelta
+from mastra_desktop.providers import efforts
 from mastra_desktop.providers.answer import AnswerReader, Decoder, count, text
 from mastra_desktop.providers.failures import stream_error
 from mastra_desktop.providers.sse import MAX_EVENT_BYTES, SseEvent
 from mastra_desktop.providers.streaming import PlainWire
 from mastra_desktop.providers.think_tags import ThinkTags
 from mastra_desktop.providers.turns import given_arguments, image_base64, turns
+
+_OLLAMAS_OWN_TOKENS = 4096  # what it has room for unless told, or set up otherwise by the person
+_BYTES_PER_TOKEN = 3
+_IMAGE_TOKENS = 1536
+_ANSWER_TOKENS = 2048
 
 
 class LineDecoder:
@@ -101,15 +107,14 @@ class OllamaWire(PlainWire):
             names |= {call.id: call.name for call in message.tool_calls}
             messages.append(_message(message, names))
         body: dict[str, Any] = {"model": prompt.model_name, "messages": messages, "stream": stream}
+        body |= {"truncate": False, "shift": False}  # too long a prompt is an error then, not cut in silence
         options: dict[str, Any] = {}
         if prompt.temperature is not None:
             options["temperature"] = prompt.temperature
         if prompt.max_tokens is not None:
             options["num_predict"] = prompt.max_tokens
-        if options:
-            body["options"] = options
         if prompt.reasoning_effort:
-            body["think"] = True
+            body |= efforts.ollama(prompt.model_name, prompt.reasoning_effort)
         if prompt.tools and prompt.tool_choice != "none":  # it knows no other choice
             body["tools"] = [
                 {
@@ -120,6 +125,10 @@ class OllamaWire(PlainWire):
             ]
         if prompt.response_schema is not None:
             body["format"] = prompt.response_schema
+        if (tokens := _context_tokens(prompt, body)) > _OLLAMAS_OWN_TOKENS:
+            options["num_ctx"] = tokens
+        if options:
+            body["options"] = options
         return "/api/chat", body
 
     def models(self, payload: Any) -> list[tuple[str, int | None]]:
@@ -132,6 +141,16 @@ class OllamaWire(PlainWire):
         return list(payload["embeddings"])
 
 
+def _context_tokens(prompt: Prompt, body: Mapping[str, Any]) -> int:
+    """The room that prompt and answer need, on the safe side, as a power of two: Ollama loads the model anew
+    for another one. It takes what the model has when this is more."""
+    images = [image for message in prompt.messages for image in message.images]
+    text_bytes = len(orjson.dumps(body)) - sum(len(image_base64(image)) for image in images)
+    need = text_bytes // _BYTES_PER_TOKEN + len(images) * _IMAGE_TOKENS
+    need += prompt.max_tokens or _ANSWER_TOKENS
+    return 1 << (need - 1).bit_length()
+
+
 def _message(message: PromptMessage, names: Mapping[str, str]) -> dict[str, Any]:
     written: dict[str, Any] = {"role": message.role.value, "content": message.text}
     if message.role is Role.TOOL:
@@ -139,6 +158,8 @@ def _message(message: PromptMessage, names: Mapping[str, str]) -> dict[str, Any]
     if message.images:
         written["images"] = [image_base64(image) for image in message.images]
     if message.tool_calls:
+        if message.reasoning:
+            written["thinking"] = message.reasoning
         written["tool_calls"] = [
             {"function": {"name": call.name, "arguments": given_arguments(call)}}
             for call in message.tool_calls

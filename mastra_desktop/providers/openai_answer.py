@@ -15,10 +15,13 @@ from mastra_desktop.providers.answer import AnswerReader, count, stream_cut, tex
 from mastra_desktop.providers.failures import stream_error
 from mastra_desktop.providers.sse import SseEvent
 from mastra_desktop.providers.think_tags import ThinkTags
+from mastra_desktop.providers.turns import pack
 
+DETAILS = "reasoning_details"  # what a carry of OpenRouter's is kept under
 CHAT_HINT = "An OpenAI-compatible address often ends in /v1."
 # The vendor gave up in mid-answer: OpenRouter's and DeepSeek's words for it.
 _GAVE_UP = ("error", "insufficient_system_resource")
+_DETAIL_TEXTS = {"reasoning.text": "text", "reasoning.summary": "summary"}
 
 
 class ChatAnswer(AnswerReader):
@@ -39,6 +42,7 @@ class ChatAnswer(AnswerReader):
     ) -> None:
         super().__init__(host, no_arguments=no_arguments)
         self._think = ThinkTags() if think_tags else None
+        self._details: list[dict[str, Any]] = []
 
     def finish(self) -> list[ProviderEvent]:
         return [*(self._think.rest() if self._think else ()), *super().finish()]
@@ -53,6 +57,8 @@ class ChatAnswer(AnswerReader):
         self._read(piece, pieces)
         if trouble := piece.get("error") or (piece if event.event == "error" else None):
             self.failure = stream_error(trouble, host=self.host)
+        elif trouble := (piece.get("x_groq") or {}).get("error"):  # a sentence
+            self.failure = stream_error({"error": trouble}, host=self.host)
 
     def _read_whole(self, payload: Any, pieces: list[ProviderEvent]) -> None:
         if payload.get("error"):
@@ -69,7 +75,8 @@ class ChatAnswer(AnswerReader):
             if reason := choice.get("finish_reason"):
                 self._reason = reason
                 if reason in _GAVE_UP:
-                    self.failure = stream_error(piece.get("error") or {"message": reason}, host=self.host)
+                    said = piece.get("error") or choice.get("error") or {"message": reason}
+                    self.failure = stream_error(said, host=self.host)
             if not self._model_name:
                 self._model_name = text(piece.get("model") or "")
                 self._answer_id = str(piece.get("id") or "")
@@ -78,7 +85,11 @@ class ChatAnswer(AnswerReader):
 
     def _read_delta(self, delta: Any, pieces: list[ProviderEvent]) -> None:
         content = delta.get("content")
-        if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
+        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+        if details := delta.get("reasoning_details"):
+            reasoning = reasoning or _in_words(details)
+            self._keep(details)
+        if reasoning:
             pieces.append(ReasoningDelta(text(reasoning)))
         if content:
             if not isinstance(content, str):
@@ -99,6 +110,26 @@ class ChatAnswer(AnswerReader):
                 self.tools.fragment(
                     call.get("index"), call.get("id") or "", function.get("name") or "", arguments
                 )
+
+    def _keep(self, details: Any) -> None:
+        """Puts OpenRouter's details together again: a text comes in pieces, its signature with the last."""
+        for detail in details:
+            last = self._details[-1] if self._details else {}
+            field = _DETAIL_TEXTS.get(detail.get("type"))
+            if field and all(last.get(name) == detail.get(name) for name in ("type", "index")):
+                written = (last.get(field) or "") + (detail.get(field) or "")
+                last |= {name: value for name, value in detail.items() if value is not None}
+                last[field] = written
+            else:
+                self._details.append(dict(detail))
+
+    def _carry(self) -> str:
+        return pack(DETAILS, self._details if self.tools else None)
+
+
+def _in_words(details: Any) -> str:
+    fields = ((detail, _DETAIL_TEXTS.get(detail.get("type"), "")) for detail in details)
+    return "".join(detail.get(field) or "" for detail, field in fields)
 
 
 def _read_parts(parts: Any, pieces: list[ProviderEvent]) -> None:

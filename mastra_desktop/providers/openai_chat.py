@@ -16,11 +16,19 @@ import orjson
 from mastra_desktop.domain.chat import Role
 from mastra_desktop.domain.errors import BadRequest
 from mastra_desktop.domain.replies import Prompt, PromptMessage, ToolCall
+from mastra_desktop.providers import efforts
 from mastra_desktop.providers.answer import AnswerReader
 from mastra_desktop.providers.http import HttpPool
-from mastra_desktop.providers.openai_answer import CHAT_HINT, ChatAnswer
+from mastra_desktop.providers.openai_answer import CHAT_HINT, DETAILS, ChatAnswer
 from mastra_desktop.providers.streaming import HttpProvider, PlainWire
-from mastra_desktop.providers.turns import given_arguments, image_url, is_strict, turns, without_arguments
+from mastra_desktop.providers.turns import (
+    given_arguments,
+    image_url,
+    is_strict,
+    turns,
+    unpack,
+    without_arguments,
+)
 
 # Models that hosted lists hold among others and that answer no prompt.
 NO_CHAT = re.compile(
@@ -41,8 +49,9 @@ class Dialect:
     json_schema: bool = True  # else only "some JSON": the schema goes into the system message
     images: bool = True
     embeddings: bool = True
-    effort: bool = True  # takes `reasoning_effort`
+    effort: efforts.Effort = efforts.as_is
     reasoning_back: bool = False  # wants the reasoning of an answer back with its tools' results
+    details_back: bool = False  # the same in OpenRouter's `reasoning_details`, unchanged
     think_tags: bool = False  # reasoning may stand in the text between <think> tags
     continues: bool = False  # goes on with an assistant message at the end by itself
     lists_only_chat: bool = True  # else models that answer no prompt are left out of the list
@@ -80,8 +89,8 @@ class ChatWire(PlainWire):
             body["temperature"] = prompt.temperature
         if prompt.max_tokens is not None:
             body[dialect.max_tokens] = prompt.max_tokens
-        if prompt.reasoning_effort and dialect.effort:
-            body["reasoning_effort"] = prompt.reasoning_effort
+        if prompt.reasoning_effort:
+            body |= dialect.effort(prompt.model_name, prompt.reasoning_effort)
         if prompt.tools:
             body["tools"] = [
                 {
@@ -153,6 +162,8 @@ class ChatWire(PlainWire):
             written["tool_calls"] = [self._call(call) for call in message.tool_calls]
             if message.reasoning and self._dialect.reasoning_back:
                 written["reasoning_content"] = message.reasoning
+            if self._dialect.details_back and (details := unpack(DETAILS, message.carry)):
+                written["reasoning_details"] = details
         return written
 
     def _call(self, call: ToolCall) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import orjson
 
 from mastra_desktop.domain.chat import Role, Usage
 from mastra_desktop.domain.replies import Prompt, PromptMessage, ProviderEvent, ReasoningDelta, TextDelta
+from mastra_desktop.providers import efforts
 from mastra_desktop.providers.answer import AnswerReader, count, text
 from mastra_desktop.providers.failures import stream_error
 from mastra_desktop.providers.openai_answer import CHAT_HINT
@@ -27,7 +28,6 @@ from mastra_desktop.providers.turns import (
 
 NAME = "responses"
 _ONLY_RESPONSES = re.compile(r"codex|deep-research|^o\d-pro|^gpt-5[.\d]*-pro")
-_REASONERS = re.compile(r"^(o\d|gpt-5|codex)")
 
 
 class ResponsesAnswer(AnswerReader):
@@ -131,7 +131,7 @@ class ResponsesWire(ChatWire):
             body["temperature"] = prompt.temperature
         if prompt.max_tokens is not None:
             body["max_output_tokens"] = prompt.max_tokens
-        if _REASONERS.match(prompt.model_name):
+        if efforts.openai_reasons(prompt.model_name):
             # Nothing is stored there, so the thoughts travel with us, encrypted.
             body["include"] = ["reasoning.encrypted_content"]
             if prompt.reasoning_effort:

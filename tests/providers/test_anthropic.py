@@ -70,7 +70,32 @@ def test_redacted_thoughts_are_kept_and_not_shown() -> None:
     )
     answer = read(AnthropicAnswer("x"), body)
     assert (answer.text, answer.reasoning) == ("", "")
-    assert '"xyz"' in answer.end.carry
+    content = body_of(tool_turn(answer.tool_calls, answer.end.carry))["messages"][1]["content"]
+    assert content[0] == {"type": "redacted_thinking", "data": "xyz"}
+
+
+def test_a_thought_that_is_not_shown_goes_back_as_well() -> None:
+    """Newer models send the signature alone."""
+    body = sse(
+        START,
+        begins(0, type="thinking", thinking="", signature=""),
+        goes_on(0, type="signature_delta", signature="sig"),
+        goes_on(0, type="signature_delta", signature="ned"),
+        begins(1, type="tool_use", id="t", name="clock", input={}),
+        ends("tool_use"),
+        STOP,
+    )
+    answer = read(AnthropicAnswer("x"), body)
+    assert answer.reasoning == ""
+    content = body_of(tool_turn(answer.tool_calls, answer.end.carry))["messages"][1]["content"]
+    assert content[0] == {"type": "thinking", "thinking": "", "signature": "signed"}
+
+
+def test_a_refusal_is_named() -> None:
+    """Whatever was written before stays."""
+    body = sse(START, begins(0, type="text", text="Well"), ends("refusal"), STOP)
+    answer = read(AnthropicAnswer("x"), body)
+    assert (answer.text, answer.end.reason) == ("Well", "content_filter")
 
 
 def test_a_tool_without_arguments_gets_none() -> None:

@@ -72,6 +72,17 @@ def test_groq_names_a_failed_call_in_an_error_event() -> None:
     assert "Failed to call a function" in found.failure.message
 
 
+def test_groq_says_in_its_own_place_why_it_stopped() -> None:
+    """`x_groq.error`, a sentence, inside a 200; thoughts between tags are reasoning."""
+    found = reader("groq")
+    assert found.feed(sse(says(content="<think>Hm.</think>Hi"))) != []
+    found.feed(sse(says() | {"x_groq": {"id": "r", "error": "over capacity"}}))
+    assert isinstance(found.failure, ProviderError)
+    assert "over capacity" in found.failure.message
+    thought = answer("groq", says(content="<think>\nHm."), says(content="</think>\n\nHi"), says("stop"))
+    assert (thought.reasoning, thought.text) == ("Hm.", "Hi")
+
+
 def test_mistral_writes_content_in_parts_and_calls_without_index() -> None:
     """Thoughts and text as a list; parallel calls come whole."""
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
@@ -156,6 +167,39 @@ def test_openrouter_sends_comments_and_fails_in_mid_stream() -> None:
     assert isinstance(bare.failure, ProviderError)
 
 
+def test_openrouters_details_go_back_unchanged_with_the_results() -> None:
+    """Pieces of one thought are put together with their signature; sealed ones stay as they are."""
+    text = {"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0}
+    sealed = {"type": "reasoning.encrypted", "data": "xyz", "id": "rs_1", "index": 1, "format": "f"}
+    call = {"index": 0, "id": "a", "function": {"name": "weather", "arguments": '{"place": "Oslo"}'}}
+    found = answer(
+        "openrouter",
+        says(content="", reasoning="Let me ", reasoning_details=[{**text, "text": "Let me "}]),
+        says(content="", reasoning_details=[{**text, "text": "think."}]),  # without `reasoning` beside it
+        says(content="", reasoning_details=[{**text, "signature": "signed", "text": None}]),
+        says(content="", reasoning_details=[sealed]),
+        calls(call),
+        says("tool_calls"),
+    )
+    assert found.reasoning == "Let me think."
+    assert "signed" not in repr(found)
+    asked = tool_turn(found.tool_calls, found.end.carry)
+    sent = body_of("openrouter", asked)["messages"][1]
+    assert sent["reasoning_details"] == [{**text, "text": "Let me think.", "signature": "signed"}, sealed]
+    assert "reasoning_details" not in str(body_of("openai", asked))
+    assert answer("openrouter", says(reasoning_details=[sealed]), says("stop")).end.carry == ""
+
+
+def test_openrouter_says_beside_the_choice_what_went_wrong() -> None:
+    """The upstream's error inside `choices`, with its status."""
+    failed = reader("openrouter")
+    piece = says("error", content="")
+    piece["choices"][0]["error"] = {"code": 502, "message": "Upstream broke"}
+    failed.feed(sse(says(content="Hi"), piece))
+    assert failed.failure is not None
+    assert (failed.failure.code, "Upstream broke" in failed.failure.message) == ("provider", True)
+
+
 def test_lm_studio_and_llama_cpp_leave_things_out() -> None:
     """Arguments as an object, no ids, one index for all: still one call each."""
     found = answer(
@@ -237,9 +281,9 @@ def test_a_cut_answer_calls_no_tool() -> None:
 
 def test_openai_is_asked_for_strict_structure_where_the_schema_allows() -> None:
     """And with its own name for the limit."""
-    body = body_of("openai", prompt(response_schema=WEATHER.parameters, max_tokens=5, reasoning_effort="low"))
+    body = body_of("openai", prompt(response_schema=WEATHER.parameters, max_tokens=5))
     assert body["response_format"]["json_schema"]["strict"] is True
-    assert (body["max_completion_tokens"], body["reasoning_effort"]) == (5, "low")
+    assert body["max_completion_tokens"] == 5
     assert (
         body_of("openai", prompt(response_schema=SCHEMA))["response_format"]["json_schema"]["strict"] is False
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from mastra_desktop.domain.errors import ProviderError, StreamCut
-from mastra_desktop.domain.replies import ToolCall
+from mastra_desktop.domain.chat import Role
+from mastra_desktop.domain.errors import ContextTooLong, ProviderError, StreamCut
+from mastra_desktop.domain.replies import Image, Prompt, PromptMessage, ToolCall
 from mastra_desktop.providers.ollama import LineDecoder, OllamaAnswer, OllamaWire
 from tests.providers.asking import SCHEMA, WEATHER, prompt, read, tool_turn
 
@@ -83,6 +85,8 @@ def test_the_request() -> None:
     asked = tool_turn((ToolCall("c", "weather", {"place": "Oslo"}),), temperature=0.5, max_tokens=9)
     body = OllamaWire().request(asked, stream=False)[1]
     assert body["options"] == {"temperature": 0.5, "num_predict": 9}
+    assert (body["truncate"], body["shift"]) == (False, False)
+    assert body["messages"][1]["thinking"] == "Hm."
     assert body["messages"][1]["tool_calls"] == [
         {"function": {"name": "weather", "arguments": {"place": "Oslo"}}}
     ]
@@ -92,3 +96,37 @@ def test_the_request() -> None:
         stream=True,
     )[1]
     assert (more["format"], more["think"], "tools" in more) == (SCHEMA, True, False)
+
+
+def num_ctx(asked: Prompt) -> int | None:
+    options = OllamaWire().request(asked, stream=True)[1].get("options", {})
+    found: int | None = options.get("num_ctx")
+    return found
+
+
+def test_a_long_prompt_asks_for_the_room_it_needs() -> None:
+    """Ollama's own 4,096 tokens would cut it in silence; a short one leaves the person's own setting alone."""
+    assert num_ctx(prompt()) is None
+    long = replace(prompt(), messages=(PromptMessage(Role.USER, "word " * 4000),))
+    assert num_ctx(long) == 16_384
+    assert num_ctx(replace(long, max_tokens=20_000)) == 32_768
+    assert num_ctx(prompt(system="word " * 4000)) == 16_384
+
+
+def test_a_picture_counts_as_a_picture() -> None:
+    """Not by its bytes."""
+    asked = replace(
+        prompt(), messages=(PromptMessage(Role.USER, "What?", images=(Image(b"x" * 900_000, "image/png"),)),)
+    )
+    assert num_ctx(asked) is None
+    assert num_ctx(replace(asked, messages=asked.messages * 2)) == 8192
+
+
+def test_a_prompt_that_was_too_long_is_told() -> None:
+    """Instead of an answer to half of it."""
+    for said in (
+        "the input length exceeds the context length",
+        "the prompt is longer than the context length",
+    ):
+        error = OllamaWire().status_error(400, {}, orjson.dumps({"error": said}), host="x", key="")
+        assert isinstance(error, ContextTooLong)
