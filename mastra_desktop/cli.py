@@ -241,7 +241,7 @@ class _TextOutput:
                 print(f"{reason} Trying again in {wait_s:.0f} s ({attempt} of {of}).", file=sys.stderr)
             case Waiting(wait_s, reason):
                 self._end_line()
-                print(f"{reason} Waiting {wait_s:.0f} s.", file=sys.stderr)
+                print(f"{reason} Waiting {wait_s:.0f} s." if wait_s else reason, file=sys.stderr)
             case FallbackTaken(_, to_id, reason):
                 self._end_line()
                 print(f"{reason} Switched to {to_id}.", file=sys.stderr)

@@ -46,7 +46,10 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The request goes out in about `wait_s` seconds: our own limit, or a provider that asked for rest."""
+    """The request goes out in about `wait_s` seconds: our own limit, or a provider that asked for rest.
+
+    0 is not known: it waits for the end of another one.
+    """
 
     wait_s: float
     reason: str

@@ -67,6 +67,12 @@ def _checked(url: str, schemes: tuple[str, ...], plain: bool) -> str:
     return url
 
 
+def _zero_or_256(tokens: int) -> int:
+    if 0 < tokens < 256:
+        raise ValueError("too few")
+    return tokens
+
+
 HttpAddress = Annotated[
     str,
     _address("http", "https", plain=True),
@@ -126,10 +132,15 @@ class LoggingConfig(Section):
 
 
 class LocalConfig(Section):
-    """The built-in model. `model_path`: a GGUF file of the person's own; empty: the one that came along."""
+    """The built-in model. `model_path`: a GGUF file of the person's own; empty: the one that came along.
+
+    `context_tokens`: how much it reads and writes at most, in place of what its file says.
+    """
 
     model_path: str = ""
-    context_tokens: int = Field(4096, ge=256, le=1_048_576)
+    context_tokens: Annotated[
+        int, AfterValidator(_zero_or_256), Field(ge=0, le=1_048_576, description="0, or 256 to 1048576")
+    ] = 0
     threads: int = Field(0, ge=0, le=256)  # 0: chosen by the number of cores
     idle_stop_s: float = Field(600, ge=1, le=86_400)
 
@@ -144,6 +155,7 @@ class ProviderConfig(Section):
     )
     requests_per_minute: int = Field(0, ge=0)  # 0: unlimited
     tokens_per_minute: int = Field(0, ge=0)
+    max_concurrent: int = Field(0, ge=0)  # requests at the same time; 0: unlimited
     fallbacks: tuple[
         Annotated[
             str, Field(pattern=r"^[a-z0-9_-]{1,64}/\S+$", description="text of the form provider/model")

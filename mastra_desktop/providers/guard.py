@@ -15,7 +15,7 @@ from mastra_desktop.domain.errors import CircuitOpen, MastraError
 from mastra_desktop.domain.events import ProviderHealthChanged, ProviderState
 from mastra_desktop.domain.replies import AnswerEnd, ProviderEvent, ReasoningDelta, TextDelta, Waiting
 from mastra_desktop.providers.breaker import Breaker, Visit
-from mastra_desktop.providers.limits import MinuteLimits, Place
+from mastra_desktop.providers.limits import AtOnce, MinuteLimits, Place, Turn
 from mastra_desktop.providers.waits import in_words
 
 LONGEST_COOLING_WAIT_S = 8.0  # a longer rest is an error at once, so that a fallback can answer
@@ -55,11 +55,13 @@ class Guard:
         publish: Callable[[ProviderHealthChanged], None] = lambda _: None,
         requests_per_minute: int = 0,
         tokens_per_minute: int = 0,
+        max_concurrent: int = 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.provider_id = provider_id
         self.limits = MinuteLimits(requests_per_minute, tokens_per_minute, clock=clock, sleep=sleep)
+        self.at_once = AtOnce(max_concurrent)
         self.tries = Tries()
         self.active = 0  # tries that run now
         self.clock = clock
@@ -117,6 +119,7 @@ class Attempt:
         self._repeated = repeated
         self._tokens = prompt_bytes // _BYTES_PER_TOKEN
         self._place: Place | None = None
+        self._turn: Turn | None = None
         self._visit: Visit | None = None
         self._began = 0.0
         self._answered = False
@@ -135,10 +138,35 @@ class Attempt:
             return None
         await guard.check()
         limits = guard.limits
+        self._turn = guard.at_once.line_up()
         if limits.requests or limits.tokens:
             self._place = limits.line_up(self._tokens)
-            if (wait_s := limits.wait_s(self._place)) > 0:
-                return Waiting(wait_s, f"Your own limit for {guard.provider_id} is reached.")
+        if not self._turn.begun.is_set():
+            most = guard.at_once.most
+            return Waiting(0, f"At most {most} at a time go to {guard.provider_id}, as you have set.")
+        if self._place is not None and (wait_s := limits.wait_s(self._place)) > 0:
+            return Waiting(wait_s, f"Your own limit for {guard.provider_id} is reached.")
+        if (cooling_s := self._cooling_s(guard)) > 0:
+            return Waiting(cooling_s, f"{guard.provider_id} asked for fewer requests.")
+        return None
+
+    async def wait(self) -> None:
+        """Waits for this one's turn; what `hindrance` told may change meanwhile. Raises CircuitOpen."""
+        guard = self._guard
+        if guard is None:
+            return
+        began = guard.clock()
+        guard.tries.waits += 1
+        if self._turn is not None:
+            await self._turn.begun.wait()
+        if self._place is not None:
+            await guard.limits.pass_through(self._place)
+        if (cooling_s := self._cooling_s(guard)) > 0:
+            await guard.sleep(cooling_s)
+        guard.tries.waited_s += guard.clock() - began
+
+    def _cooling_s(self, guard: Guard) -> float:
+        """The rest to be kept. Raises CircuitOpen when it is too long to wait for."""
         cooling_s = 0.0 if self._repeated else guard.breaker.cooling_s
         if cooling_s > LONGEST_COOLING_WAIT_S:
             guard.tries.refused += 1
@@ -147,22 +175,7 @@ class Attempt:
                 hint="Try again then, or switch the model.",
                 retry_after_s=cooling_s,
             )
-        if cooling_s > 0:
-            return Waiting(cooling_s, f"{guard.provider_id} asked for fewer requests.")
-        return None
-
-    async def wait(self) -> None:
-        """Waits for this one's turn; what `hindrance` told may change meanwhile."""
-        guard = self._guard
-        if guard is None:
-            return
-        began = guard.clock()
-        guard.tries.waits += 1
-        if self._place is not None:
-            await guard.limits.pass_through(self._place)
-        if not self._repeated and (cooling_s := guard.breaker.cooling_s) > 0:
-            await guard.sleep(cooling_s)
-        guard.tries.waited_s += guard.clock() - began
+        return cooling_s
 
     async def begin(self) -> None:
         """The request goes out now. Raises CircuitOpen."""
@@ -198,6 +211,8 @@ class Attempt:
         if guard is None:
             return
         guard.active -= 1
+        if self._turn is not None:
+            guard.at_once.leave(self._turn)
         if self._place is not None:
             guard.limits.leave(self._place)
             estimate = self._tokens + self._written // _BYTES_PER_TOKEN if self._answered else 0

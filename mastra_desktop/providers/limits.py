@@ -1,4 +1,4 @@
-"""Our own limits: how many requests and tokens a minute go to one provider."""
+"""Our own limits: how many requests and tokens a minute go to one provider, and how many at the same time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MINUTE_S = 60.0
 _LOOK_AGAIN_S = 0.5  # somebody ahead may have left, or used fewer tokens than expected
@@ -104,3 +104,51 @@ class MinuteLimits:
                     at = max(at, when + MINUTE_S)
                     break
         return at
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One request's turn among those at the same time; `begun` once it has it."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class AtOnce:
+    """Never more than `most` requests at the same time; 0 is unlimited. First come, first served.
+
+    `most` may be changed at any time: what runs goes on.
+    """
+
+    def __init__(self, most: int = 0) -> None:
+        self._most = most
+        self._running = 0
+        self._line: deque[Turn] = deque()
+
+    @property
+    def most(self) -> int:
+        return self._most
+
+    @most.setter
+    def most(self, most: int) -> None:
+        self._most = most
+        self._let_in()
+
+    def line_up(self) -> Turn:
+        """Begins at once where there is room. `leave` must follow, however it ends."""
+        turn = Turn()
+        self._line.append(turn)
+        self._let_in()
+        return turn
+
+    def leave(self, turn: Turn) -> None:
+        """It is over, or nobody waits for it any more."""
+        if turn in self._line:
+            self._line.remove(turn)
+        else:
+            self._running -= 1
+            self._let_in()
+
+    def _let_in(self) -> None:
+        while self._line and (not self._most or self._running < self._most):
+            self._running += 1
+            self._line.popleft().begun.set()

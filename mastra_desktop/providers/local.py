@@ -102,7 +102,7 @@ class LocalProvider:
         self._publish = publish
         self._model_path = model_path
         self._configured_context_tokens = context_tokens
-        self.context_tokens = context_tokens or (manifest[0].context_tokens if manifest else None)
+        self.context_tokens = self._expected_context_tokens()
         self._threads = threads
         self._idle_stop_s = idle_stop_s
         self._load_timeout_s = load_timeout_s
@@ -130,11 +130,26 @@ class LocalProvider:
             self._current.stale = True
             self._release_if_unused(self._current)
 
-    def configure(self, model_path: Path | None, threads: int | None, idle_stop_s: float) -> None:
-        """Other settings from the next answer, or the next start of the child, on."""
-        if model_path != self._model_path:
+    def configure(
+        self,
+        model_path: Path | None,
+        threads: int | None,
+        idle_stop_s: float,
+        context_tokens: int | None = None,
+    ) -> None:
+        """Other settings from the next answer on; threads from the next start of the child on."""
+        same_size = context_tokens == self._configured_context_tokens
+        self._configured_context_tokens = context_tokens
+        if model_path != self._model_path or not same_size:
             self.set_model_file(model_path)
+            self.context_tokens = self._expected_context_tokens()
         self._threads, self._idle_stop_s = threads, idle_stop_s
+
+    def _expected_context_tokens(self) -> int | None:
+        """Until the file is looked at."""
+        return self._configured_context_tokens or (
+            self._manifest[0].context_tokens if self._manifest else None
+        )
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent]:
         """Answers; `ModelLoading` comes first when the model has to be loaded.

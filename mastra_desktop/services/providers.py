@@ -48,6 +48,7 @@ class ServerInfo:
     key_kept_in: str
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
+    max_concurrent: int = 0
     fallbacks: tuple[str, ...] = ()
     enabled: bool = True
 
@@ -91,6 +92,7 @@ class ProvidersService:
             (paths.models, paths.resources / "models", paths.cache / "models"),
             bus.publish,
             model_path=Path(local.model_path) if local.model_path else None,
+            context_tokens=local.context_tokens or None,
             threads=local.threads or None,
             idle_stop_s=local.idle_stop_s,
         )
@@ -161,10 +163,11 @@ class ProvidersService:
                     provider.base_url,
                     tuple(provider.models),
                     kept_in,
-                    provider.requests_per_minute,
-                    provider.tokens_per_minute,
-                    tuple(provider.fallbacks),
-                    provider.enabled,
+                    requests_per_minute=provider.requests_per_minute,
+                    tokens_per_minute=provider.tokens_per_minute,
+                    max_concurrent=provider.max_concurrent,
+                    fallbacks=tuple(provider.fallbacks),
+                    enabled=provider.enabled,
                 )
             )
         return found
@@ -239,6 +242,7 @@ class ProvidersService:
         base_url: str | None = None,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
+        max_concurrent: int | None = None,
         fallbacks: tuple[str, ...] | None = None,
         models: tuple[str, ...] | None = None,
         enabled: bool | None = None,
@@ -255,6 +259,7 @@ class ProvidersService:
             "base_url": base_url,
             "requests_per_minute": requests_per_minute,
             "tokens_per_minute": tokens_per_minute,
+            "max_concurrent": max_concurrent,
             "fallbacks": list(fallbacks) if fallbacks is not None else None,
             "models": list(models) if models is not None else None,
             "enabled": enabled,
@@ -356,6 +361,7 @@ class ProvidersService:
         guard.read_key = read_key
         guard.limits.requests = settings.requests_per_minute
         guard.limits.tokens = settings.tokens_per_minute
+        guard.at_once.most = settings.max_concurrent
         return guard
 
     async def apply(self, loaded: Loaded) -> None:
@@ -377,7 +383,7 @@ class ProvidersService:
             return
         local = loaded.config.local
         path = Path(local.model_path) if local.model_path else None
-        self._local.configure(path, local.threads or None, local.idle_stop_s)
+        self._local.configure(path, local.threads or None, local.idle_stop_s, local.context_tokens or None)
         await self._use()
 
     async def _reload(self) -> None:

@@ -43,7 +43,7 @@ def test_defaults_are_those_of_the_manual(home: Paths) -> None:
         },
         "server": {"enabled": False, "host": "127.0.0.1", "port": 0},
         "logging": {"level": "INFO", "max_bytes": 10485760, "backups": 5},
-        "local": {"model_path": "", "context_tokens": 4096, "threads": 0, "idle_stop_s": 600},
+        "local": {"model_path": "", "context_tokens": 0, "threads": 0, "idle_stop_s": 600},
         "providers": [],
     }
     assert set(loaded.sources.values()) == {"default"}
@@ -99,6 +99,7 @@ def test_full_example_is_accepted() -> None:
         ("[http]\nmax_retries = 2.0", "line 2: http.max_retries is 2.0; allowed is a whole number from 0 to 10."),
         ("[http]\nmax_retries = true", "line 2: http.max_retries is true; allowed is a whole number"),
         ("http.max_retries = 11", "line 1: http.max_retries is 11; allowed is a whole number from 0 to 10."),
+        ("[local]\ncontext_tokens = 9", "line 2: local.context_tokens is 9; allowed is 0, or 256 to 1048576."),
         ("[cache]\nttl_s = nan", "line 2: cache.ttl_s is nan; allowed is a number from 0"),
         ("[server]\nenabled = 1", "line 2: server.enabled is 1; allowed is true or false."),
         ("[server]\nhost = '0.0.0.0'", 'line 2: server.host is "0.0.0.0"; allowed is one of "127.0.0.1", '),

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mastra_desktop.providers.limits import MinuteLimits
+from mastra_desktop.providers.limits import AtOnce, MinuteLimits
 
 
 class Time:
@@ -133,3 +133,30 @@ def test_no_minute_has_more_than_allowed(requests: int, tokens: int, asked: list
         inside = [n for at, n in zip(times, asked, strict=True) if start <= at < start + 59.9]
         assert not requests or len(inside) <= requests
         assert not tokens or sum(inside) <= tokens or len([n for n in inside if n]) == 1
+
+
+def test_at_the_same_time() -> None:
+    """Two at once, the third when one of them is over; 0 is unlimited."""
+    line = AtOnce(2)
+    first, second, third, fourth = (line.line_up() for _ in range(4))
+    assert [turn.begun.is_set() for turn in (first, second, third, fourth)] == [True, True, False, False]
+    line.leave(second)
+    assert (third.begun.is_set(), fourth.begun.is_set()) == (True, False)
+    line.leave(fourth)  # does not wait any more
+    line.leave(first)
+    fifth = line.line_up()
+    assert fifth.begun.is_set()
+    assert all(turn.begun.is_set() for turn in [AtOnce().line_up() for _ in range(50)])
+
+
+def test_how_many_at_the_same_time_is_changed_meanwhile() -> None:
+    """More lets the first of the line in; fewer ends nobody."""
+    line = AtOnce(1)
+    first, second, third = (line.line_up() for _ in range(3))
+    line.most = 2
+    assert (second.begun.is_set(), third.begun.is_set()) == (True, False)
+    line.most = 1
+    line.leave(first)
+    assert not third.begun.is_set()
+    line.leave(second)
+    assert third.begun.is_set()

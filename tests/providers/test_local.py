@@ -284,6 +284,30 @@ def test_a_prompt_longer_than_the_context_is_told() -> None:
     asyncio.run(run())
 
 
+def test_the_context_can_be_set_while_it_runs() -> None:
+    """The size reaches the process that loads the model; another one ends the unused child."""
+    asked = prompt("word " * 400)
+
+    async def run() -> None:
+        async with local() as provider:
+            provider.configure(SMALL, None, 600, context_tokens=256)
+            assert (await provider.models())[0].context_tokens == 256
+            with pytest.raises(ContextTooLong):
+                await collect(provider, asked)
+            provider.configure(SMALL, None, 600, context_tokens=1024)
+            assert provider.context_tokens == 1024
+            events = await collect(provider, asked)
+            assert isinstance(events[0], ModelLoading)
+            assert isinstance(events[-1], AnswerEnd)
+            provider.configure(SMALL, None, 600, context_tokens=1024)
+            assert not isinstance((await collect(provider, CAPITAL))[0], ModelLoading)
+            provider.configure(SMALL, None, 600)
+            assert (await provider.models())[0].context_tokens == MANIFEST[1].context_tokens
+            assert len(children()) <= 1
+
+    asyncio.run(run())
+
+
 def test_a_file_the_runtime_refuses_is_an_error_with_a_way_forward(tmp_path: Path) -> None:
     """A GGUF cut in the middle is found by loading it; the state is failed, and no process is left."""
     cut = tmp_path / "cut.gguf"

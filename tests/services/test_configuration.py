@@ -146,3 +146,19 @@ async def test_some_keys_wait_for_a_restart(tmp_path: Path) -> None:
         add(home, '[vectors]\nurl = "http://127.0.0.1:8000"\n[http]\nmax_retries = 1\n[cache]\nttl_s = 9\n')
         assert await core.settings.reload()
         assert ConfigChanged(("vectors", "cache"), ("vectors.url",)) in heard
+
+
+@in_a_loop
+async def test_the_built_in_models_context(tmp_path: Path) -> None:
+    """Counts from the start and, changed on disk, for the next answer; 0 is what the file says."""
+    home = make_home(tmp_path, NOWHERE, "[local]\ncontext_tokens = 1024\n")
+    async with core_over(home) as core:
+        local = core.registry.provider("local")
+        assert local.context_tokens == 1024
+        file = home / "config.toml"
+        file.write_text(file.read_text().replace("1024", "2048"))
+        assert await core.settings.reload()
+        assert local.context_tokens == 2048
+        file.write_text(file.read_text().replace("2048", "0"))
+        assert await core.settings.reload()
+        assert local.context_tokens == 8192

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from functools import wraps
 from pathlib import Path
@@ -13,9 +13,10 @@ import pytest
 
 from mastra_desktop.core import Core, open_core
 from mastra_desktop.domain.events import ProviderHealthChanged, ProviderState
+from mastra_desktop.domain.replies import ReplyEvent, Waiting
 from mastra_desktop.paths import find_paths
 from mastra_desktop.services.health import Status
-from tests.cores import core_over, make_home, text_of
+from tests.cores import collect, core_over, make_home, take, text_of
 from tests.fakes import ScriptedProvider
 from tests.redis_server import PROGRAM, RedisServer
 
@@ -121,3 +122,76 @@ async def test_a_redis_that_is_away_is_told(tmp_path: Path) -> None:
             status, detail = await _check(core, "cache")
             assert status is Status.DEGRADED
             assert "Redis does not answer" in detail
+
+
+def _ask(core: Core, text: str) -> AsyncGenerator[ReplyEvent]:
+    return core.chat.reply(text, model_id="work/normal")
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the server's list has no event to wait for
+            await asyncio.sleep(0.01)
+
+
+@in_a_loop
+async def test_one_at_a_time(tmp_path: Path) -> None:
+    """Each of three requests goes when the one before has ended, and those that wait say so."""
+    with ScriptedProvider(pieces=4, delay_s=0.05) as server:
+        async with core_over(make_home(tmp_path, server.base_url, "max_concurrent = 1\n")) as core:
+            open_at_once = 0
+
+            async def one(text: str) -> list[ReplyEvent]:
+                nonlocal open_at_once
+                seen: list[ReplyEvent] = []
+                async for event in _ask(core, text):
+                    seen.append(event)
+                    running = [r for r in server.chats if not (r.finished or r.disconnected)]
+                    open_at_once = max(open_at_once, len(running))
+                return seen
+
+            answers = await asyncio.gather(*(one(text) for text in ("One", "Two", "Three")))
+            assert [len(text_of(events).split()) for events in answers] == [4, 4, 4]
+            assert open_at_once == 1
+            waits = [[e for e in events if isinstance(e, Waiting)] for events in answers]
+            assert sorted(len(each) for each in waits) == [0, 1, 1]
+            said = Waiting(0, "At most 1 at a time go to work, as you have set.")
+            assert all(each == [said] for each in waits if each)
+
+
+@in_a_loop
+async def test_one_that_waits_can_be_stopped(tmp_path: Path) -> None:
+    """It frees its place: the next goes as soon as the first is over; nothing was sent for it."""
+    with ScriptedProvider(pieces=6, delay_s=0.05) as server:
+        async with core_over(make_home(tmp_path, server.base_url, "max_concurrent = 1\n")) as core:
+            async with asyncio.TaskGroup() as group:
+                first = group.create_task(collect(_ask(core, "One")))
+                await _until(lambda: len(server.chats) == 1)
+                impatient = group.create_task(collect(_ask(core, "Two")))
+                await asyncio.sleep(0.05)
+                last = group.create_task(collect(_ask(core, "Three")))
+                await asyncio.sleep(0.02)
+                impatient.cancel()
+            assert [len(text_of(task.result()).split()) for task in (first, last)] == [6, 6]
+            assert len(server.chats) == 2
+            await take(_ask(core, "Four"), 1)  # and one that is stopped while it answers
+            assert len(text_of(await collect(_ask(core, "Five"))).split()) == 6
+
+
+@in_a_loop
+async def test_how_many_at_a_time_is_changed_while_some_wait(tmp_path: Path) -> None:
+    """More lets the next go at once, without ending what runs."""
+    with ScriptedProvider(pieces=20, delay_s=0.05) as server:
+        async with core_over(make_home(tmp_path, server.base_url, "max_concurrent = 1\n")) as core:
+            async with asyncio.TaskGroup() as group:
+                first = group.create_task(collect(_ask(core, "One")))
+                await _until(lambda: len(server.chats) == 1)
+                second = group.create_task(collect(_ask(core, "Two")))
+                await asyncio.sleep(0.1)
+                assert len(server.chats) == 1
+                await core.providers.change_server("work", max_concurrent=2)
+                await _until(lambda: len(server.chats) == 2)
+                assert not first.done()
+            assert [len(text_of(task.result()).split()) for task in (first, second)] == [20, 20]
+            (saved,) = await core.providers.servers()
+            assert saved.max_concurrent == 2

@@ -401,13 +401,15 @@ def test_limits_hold_at_once(live: Live, qtbot: QtBot, server: ScriptedProvider)
     QTest.keyClick(page.limits.requests, Qt.Key.Key_Return)
     saved_as(live, "requests_per_minute", 60)
     page.limits.tokens.setValue(90_000)
+    page.limits.at_once.setValue(4)
     made.providers.choose("local")
     made.providers.choose("team")
     saved_as(live, "tokens_per_minute", 90_000)
     quiet(live)
     saved = servers(live)["team"]
-    assert (saved.requests_per_minute, saved.tokens_per_minute) == (60, 90_000)
-    assert (page.limits.requests.value(), page.limits.tokens.value()) == (60, 90_000)
+    assert (saved.requests_per_minute, saved.tokens_per_minute, saved.max_concurrent) == (60, 90_000, 4)
+    shown = (page.limits.requests, page.limits.tokens, page.limits.at_once)
+    assert tuple(field.value() for field in shown) == (60, 90_000, 4)
 
 
 def test_an_edit_leaves_a_running_answer_alone(live: Live, qtbot: QtBot) -> None:

@@ -53,6 +53,7 @@ class ProvidersPage(QWidget):
     def __init__(self, theme: ThemeController, icons: Icons, bridge: Bridge, tasks: Tasks) -> None:
         super().__init__()
         self._theme, self._icons, self._bridge, self._tasks = theme, icons, bridge, tasks
+        self.destroyed.connect(lambda: tasks.cancel(STATUS_TASK))
         self.setAccessibleName(self.tr("Providers"))
         self._servers: dict[str, ServerInfo] = {}
         self._keys: dict[str, KeyState] = {}
@@ -251,12 +252,14 @@ class ProvidersPage(QWidget):
         self.reload()
 
     def _ask_remove(self, server_id: str) -> None:
-        server = self._servers[server_id]
         text = self.tr(
             "Its address leaves the configuration. Chats stay; they ask another model from now on."
         )
-        if server.key_kept_in:
-            text += " " + self.tr("Its key is deleted from: {store}.").format(store=server.key_kept_in)
+        key = self._keys[server_id]
+        if key.source == "environment":  # not ours to delete
+            text += " " + self.tr("Its key stays in the environment: {name}.").format(name=key.kept_in)
+        elif key.source:
+            text += " " + self.tr("Its key is deleted from: {store}.").format(store=key.kept_in)
         dialog = ConfirmDialog(
             self.window(),
             self._theme,

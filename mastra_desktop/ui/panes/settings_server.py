@@ -124,7 +124,9 @@ class ServerPage(SettingsPage):
         if not same or address_untouched:
             self.address.setText(server.base_url)
         self._show_address()
-        self.limits.show_limits(server.requests_per_minute, server.tokens_per_minute, keep_edits=same)
+        self.limits.show_limits(
+            server.requests_per_minute, server.tokens_per_minute, server.max_concurrent, keep_edits=same
+        )
         self.used.show_server(server)
         self.fallbacks.show_list(server.fallbacks)
         self.enabled.setChecked(server.enabled)
@@ -232,12 +234,15 @@ class ServerPage(SettingsPage):
         self.address.setText(address)
         self._write("address", lambda core: core.providers.change_server(server_id, base_url=address))
 
-    def _save_limits(self, requests: int, tokens: int) -> None:
+    def _save_limits(self, requests: int, tokens: int, at_once: int) -> None:
         server_id = self.server_id
         self._write(
             "limits",
             lambda core: core.providers.change_server(
-                server_id, requests_per_minute=requests, tokens_per_minute=tokens
+                server_id,
+                requests_per_minute=requests,
+                tokens_per_minute=tokens,
+                max_concurrent=at_once,
             ),
         )
 

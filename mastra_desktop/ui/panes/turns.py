@@ -159,7 +159,8 @@ class RunningTurn:
                         s=f"{wait_s:.0f}", n=attempt, of=of
                     )
                 case Waiting(wait_s, reason):
-                    self.status = tr("Waiting {s} s: {reason}").format(s=f"{wait_s:.0f}", reason=reason)
+                    words = tr("Waiting {s} s: {reason}") if wait_s else tr("Waiting: {reason}")
+                    self.status = words.format(s=f"{wait_s:.0f}", reason=reason)
                 case FallbackTaken(_, to_id, reason):
                     self.model_id, self.name = to_id, split_model_id(to_id)[1]
                     self.status = tr("Switched to {name}: {reason}").format(name=to_id, reason=reason)
