@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from mastra_desktop.domain.replies import TextDelta
 from mastra_desktop.paths import Paths
 from mastra_desktop.providers import kinds as provider_kinds
+from mastra_desktop.services.keys import KeyState
 from mastra_desktop.services.providers import ServerInfo
 from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
 from mastra_desktop.ui.panes.settings_pane import SettingsPane
@@ -146,6 +147,23 @@ def test_removing_asks_first(live: Live, qtbot: QtBot, server: ScriptedProvider)
         assert ("team" in made.providers.provider_rows) == (answer == "confirmReject")
     assert made.providers.details.currentWidget() is made.providers.local
     assert "team" not in live.paths.config.read_text()
+
+
+def test_removing_leaves_the_environment_alone(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
+    """A key that a variable holds is not ours to delete, and the question does not say that it were."""
+    live.run(live.engine.call(lambda core: core.providers.add_server("mine", server.base_url, kind="openai")))
+    made = pane(live, qtbot)
+    live.until(lambda: "mine" in made.providers.provider_rows)
+    quiet(live)
+    made.providers._keys["mine"] = KeyState("mine", "environment", "OPENAI_API_KEY")
+    made.providers.choose("mine")
+    made.providers.server.remove_button.click()
+    dialog = made.findChild(ConfirmDialog)
+    assert dialog is not None
+    said = dialog.accessibleDescription()
+    assert "Its key stays in the environment: OPENAI_API_KEY." in said
+    assert "deleted" not in said
+    press(dialog, "confirmReject")
 
 
 def test_without_servers_the_list_says_what_to_do(live: Live, qtbot: QtBot) -> None:
@@ -432,3 +450,15 @@ def test_an_edit_leaves_a_running_answer_alone(live: Live, qtbot: QtBot) -> None
         assert live.tasks.running("ask")
         live.until(lambda: not live.tasks.running("ask"))
         assert len("".join(pieces).split()) == 30
+
+
+def test_asking_servers_ends_with_the_page(live: Live, qtbot: QtBot) -> None:
+    """What a server answers after Settings are gone finds nobody, and breaks nothing."""
+    with ScriptedProvider(models=("normal",), delay_s=0.3) as server:
+        add(live, server)
+        made = SettingsPane(live.theme, live.icons, live.state, live.paths, live.engine, live.tasks)
+        made.refresh()
+        live.until(lambda: live.tasks.running("settings-provider-status"))
+        made.deleteLater()
+        live.until(lambda: not live.tasks.running("settings-provider-status"))
+        live.settle()

@@ -63,7 +63,9 @@ class BrandColumn(QWidget):
             (
                 "lock",
                 self.tr("Nothing is sent by itself"),
-                self.tr("Only a server you add gets your questions. Its key is never written down unencrypted."),
+                self.tr(
+                    "Only a server you add gets your questions. Its key is never written down unencrypted."
+                ),
             ),
         ):
             self._last = _Fact(theme, icons, icon, title, text)
