@@ -11,89 +11,23 @@ Both files have this form; names in quotes, the second part of a heading is a ki
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from mastra_desktop.domain.chat import Usage
 from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.domain.models import ModelPrice
 from mastra_desktop.ops.config import read_text
 from mastra_desktop.ops.config_file import replace_text
 from mastra_desktop.ops.config_problems import Places, refused, shown, syntax_problem
+from mastra_desktop.ops.price_table import PRICES, PriceTable, Scope
 
-MILLION = 1_000_000
-UNKNOWN = ModelPrice()
-
-_Scope = Literal["kind", "provider"]
-_DATED = re.compile(r"(.+)-(?:20\d{6}|20\d\d-\d\d-\d\d)")
 _COUNTS = ("context", "up_to")
-_PRICES = ("input", "cached", "output")
 _MOST_TOKENS = 1_000_000_000
 _MOST_DOLLARS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTable:
-    """The entries of one file by (scope, kind or provider id, name). `as_of` is None where none is given."""
-
-    as_of: date | None = None
-    entries: Mapping[tuple[_Scope, str, str], ModelPrice] = field(default_factory=dict)
-
-    def find(self, scope: _Scope, key: str, name: str) -> ModelPrice | None:
-        """The entry of that name, else of the name without its date, else of the longest beginning."""
-        dated = _DATED.fullmatch(name)
-        for exact in (name, dated[1]) if dated else (name,):
-            if (found := self.entries.get((scope, key, exact))) is not None:
-                return found
-        for length in range(len(name), -1, -1):
-            if (found := self.entries.get((scope, key, f"{name[:length]}*"))) is not None:
-                return found
-        return None
-
-
-def find(kind: str, provider_id: str, name: str, own: PriceTable, shipped: PriceTable) -> ModelPrice | None:
-    """What is known of a model: the person's figures for the provider, then for the kind, then ours.
-
-    An own entry that gives any price gives all of them; without, it only changes the context.
-    """
-    base = shipped.find("kind", kind, name)
-    for entry in (own.find("kind", kind, name), own.find("provider", provider_id, name)):
-        if entry is None:
-            continue
-        context = entry.context_tokens or (base.context_tokens if base else None)
-        priced = any(getattr(entry, part) is not None for part in _PRICES)
-        base = replace(entry if priced or base is None else base, context_tokens=context)
-    return base
-
-
-def cost(
-    usage: Usage, price: ModelPrice, *, cached_beside_input: bool, reasoning_beside_output: bool
-) -> Decimal | None:
-    """In US dollars; None when any figure it needs is unknown.
-
-    Vendors count cached tokens among the input or beside it, reasoning among the output or beside it.
-    """
-    if price.free and not price.cached:
-        return Decimal(0)
-    read, written = usage.input_tokens, usage.output_tokens
-    if read is None or written is None or price.input is None or price.output is None:
-        return None
-    cached = usage.cached_input_tokens or 0
-    if cached and price.cached is None:
-        return None
-    whole = read + cached if cached_beside_input else read
-    if price.up_to is not None and whole > price.up_to:
-        return None
-    if reasoning_beside_output:
-        written += usage.reasoning_tokens or 0
-    parts = max(whole - cached, 0) * price.input + cached * (price.cached or 0) + written * price.output
-    return parts / MILLION
 
 
 def read_table(file: Path) -> PriceTable:
@@ -114,8 +48,8 @@ def parse_table(text: str, file: Path) -> PriceTable:
     problems = list(_problems(values, Places(file, text, {})))
     if problems:
         raise refused(problems)
-    entries: dict[tuple[_Scope, str, str], ModelPrice] = {}
-    scopes: tuple[_Scope, ...] = ("kind", "provider")
+    entries: dict[tuple[Scope, str, str], ModelPrice] = {}
+    scopes: tuple[Scope, ...] = ("kind", "provider")
     for scope in scopes:
         for key, models in values.get(scope, {}).items():
             for name, figures in models.items():
@@ -162,7 +96,7 @@ def _figures(price: ModelPrice) -> dict[str, object]:
     written: dict[str, object] = {}
     if price.context_tokens is not None:
         written["context"] = price.context_tokens
-    for part in _PRICES:
+    for part in PRICES:
         value: Decimal | None = getattr(price, part)
         if value is not None:
             written[part] = tomlkit.value(f"{value:.2f}" if value == round(value, 2) else f"{value:f}")
@@ -172,7 +106,7 @@ def _figures(price: ModelPrice) -> dict[str, object]:
 
 
 def _price(figures: Mapping[str, Any]) -> ModelPrice:
-    amounts = {key: Decimal(figures[key]) for key in _PRICES if key in figures}
+    amounts = {key: Decimal(figures[key]) for key in PRICES if key in figures}
     context, up_to = figures.get("context"), figures.get("up_to")
     return ModelPrice(context, amounts.get("input"), amounts.get("cached"), amounts.get("output"), up_to)
 
@@ -205,7 +139,7 @@ def _entry_problems(models: Mapping[str, Any], path: tuple[str, str], places: Pl
             if key in _COUNTS:
                 if type(value) is not int or not 1 <= value <= _MOST_TOKENS:
                     yield f"{where} is {shown(value)}; allowed is a whole number of tokens from 1."
-            elif key not in _PRICES:
+            elif key not in PRICES:
                 yield f"{where} is no key that exists; allowed are context, input, cached, output and up_to."
             elif not _is_price(value):
                 yield f"{where} is {shown(value)}; allowed are US dollars per 1 million tokens, from 0."

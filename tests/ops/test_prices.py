@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from mastra_desktop.domain.chat import Usage
 from mastra_desktop.domain.errors import ConfigError
 from mastra_desktop.domain.models import ModelPrice
-from mastra_desktop.ops import prices
+from mastra_desktop.ops import price_table
 from mastra_desktop.ops.config import ProviderConfig
-from mastra_desktop.ops.prices import PriceTable, parse_table, put_price, read_table
+from mastra_desktop.ops.price_table import PriceTable
+from mastra_desktop.ops.prices import parse_table, put_price, read_table
 from tests.conftest import RESOURCES
 
 FILE = Path("/home/me/prices.toml")
@@ -30,7 +31,7 @@ def table(text: str) -> PriceTable:
 
 
 def cost(usage: Usage, price: ModelPrice, *, beside: bool = False) -> Decimal | None:
-    return prices.cost(usage, price, cached_beside_input=beside, reasoning_beside_output=beside)
+    return price_table.cost(usage, price, cached_beside_input=beside, reasoning_beside_output=beside)
 
 
 def test_the_shipped_table_is_whole() -> None:
@@ -118,7 +119,7 @@ def test_own_figures_go_first() -> None:
     )
 
     def find(provider: str, name: str) -> ModelPrice | None:
-        return prices.find("openai", provider, name, own, SHIPPED)
+        return price_table.find("openai", provider, name, own, SHIPPED)
 
     assert find("work", "gpt-4.1") == ModelPrice(1_047_576, Decimal(1), None, Decimal(3))
     assert find("other", "gpt-4.1") == ModelPrice(1_047_576, Decimal("1.5"), None, Decimal(6))

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from mastra_desktop.domain.chat import Message, MessageState, Role
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
 from mastra_desktop.services.history import estimate_tokens
-from mastra_desktop.services.prices import PriceBook
+from mastra_desktop.services.price_book import PriceBook
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.errors import details_of
 from mastra_desktop.ui.icons import Icons

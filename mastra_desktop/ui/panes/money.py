@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication
 
 from mastra_desktop.domain.chat import Message, MessageState
 from mastra_desktop.domain.models import ModelPrice
-from mastra_desktop.services.prices import PriceBook
+from mastra_desktop.services.price_book import PriceBook
 
 _LEAST_SHOWN = Decimal("0.0001")
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from mastra_desktop.domain.chat import MessageState
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.replies import ReplyEvent, ReplyStarted
-from mastra_desktop.services.prices import PriceBook
+from mastra_desktop.services.price_book import PriceBook
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.panes.turns import RunningTurn
 from mastra_desktop.ui.tasks import Tasks

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from mastra_desktop.core import Core
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.models import ModelInfo, ModelPrice
-from mastra_desktop.services.prices import PriceBook
+from mastra_desktop.services.price_book import PriceBook
 from mastra_desktop.services.providers import ServerInfo
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons

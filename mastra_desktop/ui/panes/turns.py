@@ -22,7 +22,7 @@ from mastra_desktop.domain.replies import (
     TextDelta,
     Waiting,
 )
-from mastra_desktop.services.prices import PriceBook
+from mastra_desktop.services.price_book import PriceBook
 from mastra_desktop.ui.errors import title_of, ways_forward
 from mastra_desktop.ui.panes.money import cost_note
 from mastra_desktop.ui.widgets.transcript_view import TurnAction, TurnCard, TurnView
