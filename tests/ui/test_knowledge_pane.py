@@ -8,7 +8,16 @@ import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QDialog,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QWidget,
+)
 
 from mastra_desktop.domain.knowledge import DocumentState, Source
 from mastra_desktop.ui.knowledge_roles import DocumentColumn, HitRole
@@ -344,6 +353,19 @@ def test_collections_are_renamed_and_deleted_with_undo(knowledge: Knowledge) -> 
     desk.wait(lambda: knowledge.title == "Alpha")
     desk.press_toast("Undo")
     desk.wait(lambda: sorted(knowledge.collections) == ["Alpha", "Gamma"])
+
+
+def test_the_menu_offers_what_a_collection_can(knowledge: Knowledge) -> None:
+    """Adding, watching, renaming, indexing again, deleting; nothing to index yet, so that is greyed out."""
+    desk = knowledge.desk
+    knowledge.make_collection()
+    desk.find("collectionMore", QAbstractButton).click()
+    menu = knowledge.pane.findChild(QMenu)
+    assert menu is not None
+    entries = {action.text(): action.isEnabled() for action in menu.actions() if action.text()}
+    assert {"Add files…", "Add a folder…", "Watch a folder…", "Rename", "Edit…", "Delete"} <= entries.keys()
+    assert not entries["Index again…"]
+    menu.close()
 
 
 def test_narrow_windows_turn_columns_into_drawers(knowledge: Knowledge) -> None:

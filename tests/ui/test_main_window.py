@@ -186,7 +186,7 @@ def test_in_a_narrow_window_the_list_is_a_drawer(desk: Desk) -> None:
 
 
 def pages(desk: Desk) -> Iterator[QWidget]:
-    """First run, the chat with and without turns, Settings with each of its groups."""
+    """First run, the chat with and without turns, Knowledge, Settings with each of its groups."""
     window = desk.open(first_run=True)
     yield window
     desk.find("skipButton", QPushButton).click()
@@ -194,6 +194,12 @@ def pages(desk: Desk) -> Iterator[QWidget]:
     desk.use("fast")
     yield window
     desk.ask("Alpha")
+    yield window
+    window.show_page("knowledge")
+    desk.wait(lambda: not window.tasks.running("knowledge-list"))
+    yield window
+    desk.ask_core(lambda core: core.knowledge.create_collection("Runbooks"))
+    desk.wait(lambda: window.knowledge is not None and window.knowledge.documents.drop_area.isVisible())
     yield window
     window.show_page("settings")
     desk.pause(0.1)

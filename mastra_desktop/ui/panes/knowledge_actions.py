@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QWidget
 
-from mastra_desktop.domain.knowledge import Document, DocumentState
+from mastra_desktop.domain.knowledge import Collection, Document, DocumentState
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.dialogs.file_questions import ClashDialog, PasswordDialog
 from mastra_desktop.ui.dialogs.form_dialog import FormDialog
@@ -127,6 +127,13 @@ class DocumentActions(QObject):
     async def _add_url(self, collection_id: str, url: str) -> None:
         await self._bridge.call(lambda core: core.knowledge.add_url(collection_id, url))
         self.added.emit(collection_id)
+
+    def toggle_watch(self, collection: Collection) -> None:
+        """Asks for the folder to keep in step with; where there is one, stops that."""
+        if collection.watched:
+            self.watch(collection.id, None)
+        else:
+            self.choose_watched(collection.id)
 
     def watch(self, collection_id: str, folder: Path | None) -> None:
         """Keeps the collection in step with `folder`; None stops that and keeps the documents."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mastra_desktop.domain.knowledge import Document, DocumentState
 from mastra_desktop.ui.item_models.document_table import UNFINISHED
+from mastra_desktop.ui.panes.knowledge_words import tr
 
 
 class Batches:
@@ -49,5 +50,9 @@ class Batches:
         return list(batch.values())
 
 
-def failed_in(batch: Iterable[Document]) -> int:
-    return sum(document.state is DocumentState.FAILED for document in batch)
+def ended_words(batch: Sequence[Document]) -> tuple[str, str]:
+    """What a batch that ended is told by: "12 files are ready", and how many could not be added."""
+    failed = sum(document.state is DocumentState.FAILED for document in batch)
+    added = len(batch) - failed
+    title = tr("1 file is ready") if added == 1 else tr("{n} files are ready").format(n=added)
+    return title, tr("{n} could not be added.").format(n=failed) if failed else ""

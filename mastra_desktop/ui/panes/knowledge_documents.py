@@ -32,6 +32,10 @@ class KnowledgeDocuments(QWidget):
     search_wanted = Signal()
     more_wanted = Signal()
     pause_pressed = Signal(bool)
+    activated = Signal(object)  # a Document
+    retry_wanted = Signal(object)
+    remove_wanted = Signal(list)  # Documents
+    menu_wanted = Signal(list, QPoint)
 
     def __init__(self, theme: ThemeController, icons: Icons, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,6 +121,13 @@ class KnowledgeDocuments(QWidget):
         self.table = DocumentTable(self.tr("Documents"), theme, icons)
         self.table.setObjectName("documentTable")
         self.table.setModel(self.model)
+        document = self.model.document
+        self.table.row_activated.connect(lambda i: self.activated.emit(document(i)))
+        self.table.retry_pressed.connect(lambda i: self.retry_wanted.emit(document(i)))
+        self.table.delete_requested.connect(lambda ids: self.remove_wanted.emit([document(i) for i in ids]))
+        self.table.menu_requested.connect(
+            lambda ids, at: self.menu_wanted.emit([document(i) for i in ids], at)
+        )
         self._hint = label(
             self.tr("Once a file is read, its words can be searched; its meaning follows in the background."),
             "hint",

@@ -188,7 +188,6 @@ class CollectionActions(QObject):
         self,
         collection: Collection,
         add: DocumentActions,
-        watch: Callable[[], None],
         begin_rename: Callable[[], None],
     ) -> QMenu:
         """What can be done with a collection; it deletes itself."""
@@ -198,7 +197,7 @@ class CollectionActions(QObject):
         menu.addAction(icon("folder"), self.tr("Add a folder…"), lambda: add.choose_folder(i))
         menu.addAction(icon("globe"), self.tr("Add a web page…"), lambda: add.ask_address(i))
         words = self.tr("Stop watching") if collection.watched else self.tr("Watch a folder…")
-        menu.addAction(icon("folder-sync"), words, watch)
+        menu.addAction(icon("folder-sync"), words, lambda: add.toggle_watch(collection))
         menu.addSeparator()
         rename = menu.addAction(icon("pencil"), self.tr("Rename"), begin_rename)
         rename.setShortcut("F2")

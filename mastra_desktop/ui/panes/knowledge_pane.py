@@ -15,7 +15,7 @@ from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.item_models.collection_rows import CollectionRows
 from mastra_desktop.ui.panes.knowledge_actions import DocumentActions
-from mastra_desktop.ui.panes.knowledge_batches import Batches, failed_in
+from mastra_desktop.ui.panes.knowledge_batches import Batches, ended_words
 from mastra_desktop.ui.panes.knowledge_collections import KnowledgeCollections
 from mastra_desktop.ui.panes.knowledge_columns import KnowledgeColumns
 from mastra_desktop.ui.panes.knowledge_documents import KnowledgeDocuments
@@ -90,7 +90,7 @@ class KnowledgePane(QWidget):
         rows.menu_wanted.connect(self._open_menu)
         middle.new_wanted.connect(self.new_collection)
         middle.add_wanted.connect(lambda: documents.choose_files(self._current))
-        middle.watch_wanted.connect(lambda: self._with(self._current, self._watch))
+        middle.watch_wanted.connect(lambda: self._with(self._current, documents.toggle_watch))
         middle.more_wanted.connect(lambda: self._open_menu(self._current, None))
         middle.pause_pressed.connect(lambda hold: editing.pause(self._current, hold))
         middle.list_wanted.connect(columns.toggle_list)
@@ -98,11 +98,10 @@ class KnowledgePane(QWidget):
         columns.list_hidden.connect(middle.show_list.setVisible)
         columns.search_hidden.connect(middle.show_search.setVisible)
         columns.search_is_drawer.connect(search.set_drawer)
-        table = middle.table
-        table.row_activated.connect(lambda i: self._with_document(i, documents.activate))
-        table.retry_pressed.connect(lambda i: self._with_document(i, documents.retry))
-        table.delete_requested.connect(lambda ids: documents.remove(self._documents(ids)))
-        table.menu_requested.connect(lambda ids, at: documents.show_menu(self._documents(ids), table, at))
+        middle.activated.connect(documents.activate)
+        middle.retry_wanted.connect(documents.retry)
+        middle.remove_wanted.connect(documents.remove)
+        middle.menu_wanted.connect(lambda chosen, at: documents.show_menu(chosen, middle.table, at))
         documents.reader_wanted.connect(self.open_document)
         documents.removed.connect(self._removed)
         documents.added.connect(self._added)
@@ -272,22 +271,11 @@ class KnowledgePane(QWidget):
         if collection is not None:
             act(collection)
 
-    def _watch(self, collection: Collection) -> None:
-        if collection.watched:
-            self.adding.watch(collection.id, None)
-        else:
-            self.adding.choose_watched(collection.id)
-
     def _open_menu(self, collection_id: str, at: QPoint | None) -> None:
         collection = self._collection(collection_id)
         if collection is None:
             return
-        menu = self.editing.menu_for(
-            collection,
-            self.adding,
-            lambda: self._watch(collection),
-            lambda: self._begin_rename(collection_id),
-        )
+        menu = self.editing.menu_for(collection, self.adding, lambda: self._begin_rename(collection_id))
         menu.popup(at if at is not None else self.documents.menu_place())
 
     def _begin_rename(self, collection_id: str) -> None:
@@ -327,22 +315,9 @@ class KnowledgePane(QWidget):
 
     def _tell_ended(self, batch: Sequence[Document]) -> None:
         """Says so where nobody looks at it."""
-        failed = failed_in(batch)
-        added = len(batch) - failed
-        if self.isVisible() or not batch:
-            return
-        title = self.tr("1 file is ready") if added == 1 else self.tr("{n} files are ready").format(n=added)
-        text = self.tr("{n} could not be added.").format(n=failed) if failed else ""
-        self.notice.emit(title, text, "warn" if failed else "success", "", None)
-
-    def _documents(self, ids: Sequence[str]) -> list[Document]:
-        found = (self.documents.model.document(i) for i in ids)
-        return [document for document in found if document is not None]
-
-    def _with_document(self, document_id: str, act: Callable[[Document], None]) -> None:
-        document = self.documents.model.document(document_id)
-        if document is not None:
-            act(document)
+        if not self.isVisible():
+            title, text = ended_words(batch)
+            self.notice.emit(title, text, "warn" if text else "success", "", None)
 
     def _added(self, collection_id: str) -> None:
         self._feed.counts_are_stale()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QKeyEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
-    QPlainTextEdit,
     QStackedWidget,
     QTextEdit,
     QVBoxLayout,
@@ -29,6 +27,7 @@ from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button, IconButton
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
 from mastra_desktop.ui.widgets.hit_list import HitList
+from mastra_desktop.ui.widgets.reading_text import ReadingText
 from mastra_desktop.ui.widgets.segmented import Segmented
 
 WINDOW_CHARS = 200_000  # shown at once: laying out a book takes a second, its neighbourhood does not
@@ -68,7 +67,7 @@ class KnowledgeReader(QWidget):
         self._notice.setContentsMargins(24, 10, 24, 10)
         self._notice.hide()
         column.addWidget(self._notice)
-        self.text = _Text(theme)
+        self.text = ReadingText(theme)
         self.text.setObjectName("documentText")
         self.text.setAccessibleName(self.tr("Text of the document"))
         self._earlier = Button(self.tr("Earlier text"), theme, icons, "quiet", "small", icon="chevron-up")
@@ -321,43 +320,3 @@ class KnowledgeReader(QWidget):
             self.closed.emit()
             return
         super().keyPressEvent(event)
-
-
-class _Text(QPlainTextEdit):
-    """Read-only, with a column no wider than is good to read."""
-
-    def __init__(self, theme: ThemeController) -> None:
-        super().__init__()
-        self._theme = theme
-        self.setReadOnly(True)
-        self.setAcceptDrops(False)  # a drop is the pane's
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setProperty("bare", "true")
-        self.setTabChangesFocus(True)
-        self.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        theme.changed.connect(self._restyle)
-        self._restyle()
-
-    def show_range(self, start: int, end: int) -> None:
-        """Brings the range into the upper half."""
-        cursor = self.textCursor()
-        cursor.setPosition(end)
-        self.setTextCursor(cursor)
-        cursor.setPosition(start)
-        self.setTextCursor(cursor)
-        self.centerCursor()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._place()
-
-    def _restyle(self) -> None:
-        self.setFont(self._theme.current.font("body"))
-        self._place()
-
-    def _place(self) -> None:
-        room = self.width() - self._theme.current.px("layout.content.readingMax") - 12
-        side = max(24, room // 2)
-        self.setViewportMargins(side, 12, max(12, side - 12), 12)

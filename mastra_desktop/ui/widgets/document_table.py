@@ -69,6 +69,7 @@ class DocumentTable(QTableView):
         self._delegate = DocumentDelegate(self, theme, icons)
         self.setItemDelegate(self._delegate)
         header = _Header(theme, icons, self)
+        header.setAccessibleName(self.tr("Columns"))
         self.setHorizontalHeader(header)
         header.setSortIndicator(DocumentColumn.ADDED, Qt.SortOrder.DescendingOrder)
         self.verticalHeader().hide()
