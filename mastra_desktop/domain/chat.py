@@ -46,6 +46,7 @@ class Message:
 
     `sources` is what an answer was given from knowledge and cites as [n], only ever in that form;
     `unsupported` are the (start, end) in `text` of sentences that nothing in them seems to back.
+    `cached`: the answer came from the cache; nobody was asked, and `usage` is that of the first time.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Message:
     sibling_ids: tuple[str, ...] = ()  # oldest first, this one included; () counts as alone
     sources: tuple[Source, ...] = ()
     unsupported: tuple[tuple[int, int], ...] = ()
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

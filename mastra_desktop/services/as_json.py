@@ -161,6 +161,7 @@ def message_json(m: Message, cost_usd: Decimal | None = None) -> dict[str, Any]:
         "siblings": list(m.sibling_ids),
         "sources": [source_json(source) | {"cited": source.cited} for source in m.sources],
         "unsupported": [list(place) for place in m.unsupported],
+        "cached": m.cached,
         "cost_usd": None if cost_usd is None else float(cost_usd),
     }
 

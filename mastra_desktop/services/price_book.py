@@ -71,7 +71,8 @@ class PriceBook:
         )
 
     def cost_of(self, message: Message) -> Decimal | None:
-        """Of an answer, in US dollars; None when it is unknown, and for what the person wrote."""
+        """Of an answer, in US dollars; None when it is unknown, and for what the person wrote. From the cache
+        it costs nothing."""
         if message.role is not Role.ASSISTANT or message.state is MessageState.WRITING:
             return None
-        return self.cost(message.usage, message.model_id)
+        return Decimal(0) if message.cached else self.cost(message.usage, message.model_id)

@@ -183,4 +183,5 @@ class Reply:
             model_id=self._answered_by,
             sources=sources,
             unsupported=unsupported,
+            cached=self._cached,
         )

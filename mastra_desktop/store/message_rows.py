@@ -39,6 +39,7 @@ COLUMNS = (
     _m.output_tokens,
     _m.cached_input_tokens,
     _m.reasoning_tokens,
+    _m.cached,
     # One look into an index that is mostly empty: a join would cost every page the same.
     select(_s.found).where(_s.message_id == _m.id).correlate(schema.messages).scalar_subquery(),
 )
@@ -47,7 +48,7 @@ COLUMNS = (
 def from_row(row: Sequence[Any], sibling_ids: tuple[str, ...] = ()) -> Message:
     """A row of `COLUMNS` as a message. A value this version doesn't know never hides the message."""
     id, conversation_id, parent_id, role, text, state, created_at, depth, *rest = row
-    model_id, reasoning, finish_reason, first_token_ms, total_ms, error, *counts, found = rest
+    model_id, reasoning, finish_reason, first_token_ms, total_ms, error, *counts, cached, found = rest
     sources, unsupported = _from_found(found) if found else ((), ())
     return Message(
         id,
@@ -68,6 +69,7 @@ def from_row(row: Sequence[Any], sibling_ids: tuple[str, ...] = ()) -> Message:
         sibling_ids,
         sources,
         unsupported,
+        bool(cached),
     )
 
 

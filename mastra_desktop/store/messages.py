@@ -169,6 +169,7 @@ def settle(
     model_id: str = "",
     sources: Sequence[Source] = (),
     unsupported: Sequence[tuple[int, int]] = (),
+    cached: bool = False,
 ) -> None:
     """Stores how an answer ended and makes it findable. Settling again replaces what was there.
 
@@ -189,6 +190,7 @@ def settle(
         "output_tokens": usage.output_tokens,
         "cached_input_tokens": usage.cached_input_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
+        "cached": int(cached),
     }
     if model_id:
         values["model_id"] = model_id

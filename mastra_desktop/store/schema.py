@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"  # the newest revision under migrations/versions; a test holds them together
+HEAD = "0004"  # the newest revision under migrations/versions; a test holds them together
 
 metadata = MetaData()
 
@@ -66,6 +66,7 @@ messages = Table(
     Column("first_token_ms", Float),
     Column("total_ms", Float),
     Column("error", Text),  # an ErrorInfo as JSON
+    Column("cached", Integer, nullable=False, server_default="0"),  # 1: an answer for which nobody was asked
     Index("ix_messages_depth", "conversation_id", "depth"),
     Index("ix_messages_parent", "parent_id"),
     Index(

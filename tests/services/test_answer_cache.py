@@ -23,6 +23,8 @@ from mastra_desktop.domain.replies import (
     ToolSpec,
 )
 from mastra_desktop.services.answer_cache import key_of, may_be_kept
+from mastra_desktop.services.as_json import message_json
+from mastra_desktop.ui.panes.money import cost_note
 from tests.cores import collect, core_over, finished, make_home, started, stored, text_of
 from tests.fakes import Script, ScriptedProvider, words
 from tests.redis_server import PROGRAM, RedisServer
@@ -64,8 +66,27 @@ def test_the_second_time_nobody_is_asked(tmp_path: Path) -> None:
         assert rows[0].text == rows[1].text
         assert rows[0].reasoning == rows[1].reasoning != ""
         assert {row.state for row in rows} == {MessageState.DONE}
+        assert [row.cached for row in rows] == [False, True]
         found = await core.conversations.search("quick")
         assert {hit.message_id for hit in found} >= {row.id for row in rows}
+
+    run(tmp_path, check)
+
+
+def test_from_the_cache_it_costs_nothing(tmp_path: Path) -> None:
+    """Whatever the first time did cost, or when nobody knows that."""
+
+    async def check(core: Core, server: ScriptedProvider) -> None:
+        rows = [await stored(core, await ask(core)) for _ in range(2)]
+        price = '[provider.work]\n"normal" = { input = 2.00, cached = 0.50, output = 8.00 }\n'
+        core.paths.prices.write_text(price)
+        book = await core.prices.book()
+        costs = [book.cost_of(row) for row in rows]
+        assert costs[0]
+        assert costs[1] == 0
+        assert [message_json(row)["cached"] for row in rows] == [False, True]
+        assert cost_note(rows[1], book) == "$0.00, cached"
+        assert "cached" not in cost_note(rows[0], book)
 
     run(tmp_path, check)
 

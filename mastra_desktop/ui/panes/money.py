@@ -46,6 +46,8 @@ def cost_note(message: Message, book: PriceBook) -> str:
     cost = book.cost_of(message)
     if cost is not None:
         words = dollars(cost)
+        if message.cached:
+            return tr("{cost}, cached").format(cost=words)
         return tr("{cost}, local").format(cost=words) if book.on_this_computer(message.model_id) else words
     if message.state is not MessageState.DONE and message.usage.output_tokens is None:
         return ""
