@@ -81,6 +81,18 @@ def test_a_state_is_told_in_words_and_percent(model: DocumentTableModel) -> None
     assert words(model, 0, DocumentRole.BUSY) is False
 
 
+def test_the_first_of_the_last_drop_is_next(model: DocumentTableModel) -> None:
+    """Files of one drop are read in their order; a later drop goes before an earlier one."""
+    model.show_documents(
+        [
+            replace(document(n, DocumentState.QUEUED), added_at=NOW + seconds)
+            for n, seconds in ((5, 60.2), (4, 60.1), (3, 60.1), (2, 0.1), (1, 0.0))
+        ],
+        NOW,
+    )
+    assert [words(model, row) for row in range(5)] == ["Queued", "Queued", "Queued, next", "Queued", "Queued"]
+
+
 def test_a_change_tells_its_rows_only(model: DocumentTableModel) -> None:
     """Nothing is reset, no other row is told of, and the row stays where it is."""
     model.show_documents([document(n) for n in range(100)], NOW)

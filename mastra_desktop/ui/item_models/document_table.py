@@ -19,6 +19,7 @@ from mastra_desktop.ui.knowledge_roles import DocumentColumn, DocumentRole
 Index = QModelIndex | QPersistentModelIndex
 NO_PARENT = QModelIndex()
 _DISPLAY = Qt.ItemDataRole.DisplayRole
+_ONE_DROP_S = 0.5  # files of one drop are written down within that time of each other
 _MOST_INSERTS = 16  # more places than this at once: showing everything anew costs less
 
 IN_WORK = (DocumentState.READING, DocumentState.SPLITTING, DocumentState.EMBEDDING)
@@ -154,13 +155,15 @@ class DocumentTableModel(QAbstractTableModel):
 
     def _find_next(self) -> None:
         """The queued one that is read next: of those dropped last, the first."""
-        before, best = self._next, None
-        for document in self._rows:
-            if document.state is DocumentState.QUEUED and (
-                best is None or document.added_at >= best.added_at
-            ):
-                best = document
-        self._next = best.id if best is not None else ""
+        before = self._next
+        queued = [(d.added_at, -at) for at, d in enumerate(self._rows) if d.state is DocumentState.QUEUED]
+        queued.sort(reverse=True)
+        last = None
+        for when, at in queued:
+            if last is not None and last[0] - when > _ONE_DROP_S:
+                break
+            last = (when, at)
+        self._next = self._rows[-last[1]].id if last is not None else ""
         if self._next != before:
             self._tell([self._at[i] for i in (before, self._next) if i in self._at])
 
