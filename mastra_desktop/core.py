@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from mastra_desktop.domain.errors import DataHomeBusy, MastraError
@@ -23,7 +24,9 @@ from mastra_desktop.ops.config_watch import ConfigWatch
 from mastra_desktop.ops.embedding_cache import EmbeddingCache
 from mastra_desktop.ops.lock import HomeLock, read_owner
 from mastra_desktop.ops.logging import Log, get_logger, setup_logging
+from mastra_desktop.ops.metrics import Metrics
 from mastra_desktop.ops.redaction import KnownSecrets
+from mastra_desktop.ops.traces import SLOW_S, Traces
 from mastra_desktop.paths import Paths, prepare_home
 from mastra_desktop.providers.registry import Registry
 from mastra_desktop.services.answer_cache import AnswerCache
@@ -31,6 +34,7 @@ from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.configuration import ConfigurationService, Part
 from mastra_desktop.services.conversations import ConversationsService
 from mastra_desktop.services.embedders import Embedders
+from mastra_desktop.services.gauges import Gauges
 from mastra_desktop.services.grounding import KnowledgeRetriever
 from mastra_desktop.services.health import HealthService
 from mastra_desktop.services.keys import KeyService
@@ -40,6 +44,8 @@ from mastra_desktop.services.knowledge_pipeline import Pipeline
 from mastra_desktop.services.knowledge_search import KnowledgeSearch
 from mastra_desktop.services.prices import PriceService
 from mastra_desktop.services.providers import ProvidersService
+from mastra_desktop.services.recording import Recorder
+from mastra_desktop.services.telemetry import TelemetryService
 from mastra_desktop.store import messages
 from mastra_desktop.store.database import Database
 from mastra_desktop.store.passphrase_file import PassphraseFile
@@ -47,6 +53,7 @@ from mastra_desktop.store.secrets import Secrets
 
 KEY_FILE = "keys.encrypted"
 READER_PATIENCE_S = 2.0
+WATCHED = ("window", "serve")  # purposes that last: the others are over before there is much to see
 
 Access = Literal["own", "read"]
 log = get_logger(__name__)
@@ -70,6 +77,7 @@ class Core:
     keys: KeyService
     prices: PriceService
     health: HealthService
+    telemetry: TelemetryService
     settings: ConfigurationService
     interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
 
@@ -97,10 +105,12 @@ async def open_core(
         stack.push(_log_bug)
         log.info("start", purpose=purpose, owning=owning)
         bus = Bus()
+        metrics, traces = Metrics(known.clean), Traces(known.clean)
 
         url = loaded.config.database.url or f"sqlite:///{paths.database}"
         db = await Database.open(url, read_only=not owning, backups=paths.backups)
         stack.push_async_callback(db.close)
+        db.on_done = partial(_tell_slow, traces)
         interrupted = await db.write(messages.mark_interrupted, time.time()) if owning else []
 
         secrets = Secrets(
@@ -114,11 +124,47 @@ async def open_core(
         providers = ProvidersService(paths, environ, loaded, secrets, registry, bus, known)
         stack.push_async_callback(providers.aclose)
         await providers.start()
-        cache = _build_cache(loaded.config.cache)
+        cache = _build_cache(loaded.config.cache, metrics)
         stack.push_async_callback(cache.aclose)
         embedders = Embedders(paths.resources, registry, EmbeddingCache(cache))
         stack.push_async_callback(embedders.aclose)
-        knowledge = await _open_knowledge(stack, paths, loaded, db, bus, embedders, owning=owning)
+        processes: dict[str, Callable[[], int | None]] = {
+            "model": providers.local_memory_bytes,
+            "embedder": embedders.memory_bytes,
+        }
+        knowledge = await _open_knowledge(
+            stack, paths, loaded, db, bus, embedders, metrics, processes, owning=owning
+        )
+        prices = PriceService(paths, db, providers, bus)
+        chat = ChatService(
+            db,
+            registry,
+            bus,
+            known,
+            AnswerCache(cache, providers.identity),
+            retriever=KnowledgeRetriever(knowledge),
+            recorder=Recorder(metrics, traces, prices.cost_now),
+        )
+        gauges = Gauges(
+            purpose if purpose in WATCHED else "app",
+            processes,
+            lambda: chat.in_progress,
+            providers,
+            cache,
+            lambda: log_file.lost if log_file is not None else 0,
+        )
+        telemetry = TelemetryService(
+            db,
+            bus,
+            metrics,
+            traces,
+            providers,
+            gauges,
+            paths.logs,
+            owning=owning,
+            sampling=owning and purpose in WATCHED,
+        )
+        await stack.enter_async_context(telemetry.running())
         settings = ConfigurationService(paths, environ, loaded, bus, _parts(log_file, cache, providers))
         watch = ConfigWatch(paths.config, settings.reload)
         stack.push_async_callback(watch.aclose)
@@ -135,21 +181,15 @@ async def open_core(
             secrets=secrets,
             registry=registry,
             cache=cache,
-            chat=ChatService(
-                db,
-                registry,
-                bus,
-                known,
-                AnswerCache(cache, providers.identity),
-                retriever=KnowledgeRetriever(knowledge),
-            ),
+            chat=chat,
             conversations=conversations,
             knowledge=knowledge,
             providers=providers,
             keys=KeyService(secrets, providers, bus),
-            prices=PriceService(paths, db, providers, bus),
+            prices=prices,
             health=HealthService(paths, db, secrets, providers, cache),
             settings=settings,
+            telemetry=telemetry,
             interrupted=len(interrupted),
         )
         log.info("stop", purpose=purpose)
@@ -162,16 +202,24 @@ async def _open_knowledge(
     db: Database,
     bus: Bus,
     embedders: Embedders,
+    metrics: Metrics,
+    processes: dict[str, Callable[[], int | None]],
     *,
     owning: bool,
 ) -> KnowledgeService:
-    """Who does not own the data home searches by words, and adds nothing."""
+    """Who does not own the data home searches by words, and adds nothing.
+
+    `processes` gets those that knowledge needs.
+    """
     if not owning:
-        return KnowledgeService(db, bus, embedders, KnowledgeSearch(db, embedders, None), None, None)
+        by_words = KnowledgeSearch(db, embedders, None, metrics.searched)
+        return KnowledgeService(db, bus, embedders, by_words, None, None)
     index = MeaningIndex(db, bus, paths.home / "vectors", loaded.config.vectors.url)
     stack.push_async_callback(index.vectors.aclose)
-    pipeline = Pipeline(db, bus, embedders, index, ReadingProcess(paths.resources), _fetch_page)
-    search = KnowledgeSearch(db, embedders, index)
+    reading = ReadingProcess(paths.resources)
+    processes |= {"vectors": index.vectors.memory_bytes, "reader": reading.used_bytes}
+    pipeline = Pipeline(db, bus, embedders, index, reading, _fetch_page)
+    search = KnowledgeSearch(db, embedders, index, metrics.searched)
     knowledge = KnowledgeService(db, bus, embedders, search, pipeline, index)
     await stack.enter_async_context(knowledge.running())
     return knowledge
@@ -183,9 +231,14 @@ async def _fetch_page(url: str) -> tuple[bytes, str, str]:
     return await fetch_page(url)
 
 
-def _build_cache(settings: configuration.CacheConfig) -> Cache:
+def _tell_slow(traces: Traces, name: str, duration_s: float) -> None:
+    if duration_s >= SLOW_S:
+        traces.slow("database", duration_s, **{"db.operation.name": name})
+
+
+def _build_cache(settings: configuration.CacheConfig, metrics: Metrics) -> Cache:
     second = RedisLevel(settings.redis_url) if settings.redis_url else None
-    return Cache(max_entries=settings.max_entries, ttl_s=settings.ttl_s, second=second)
+    return Cache(max_entries=settings.max_entries, ttl_s=settings.ttl_s, second=second, count=metrics.cache)
 
 
 def _parts(log_file: Log | None, cache: Cache, providers: ProvidersService) -> list[Part]:

@@ -25,6 +25,7 @@ LATE = {
     "markdown_it",
     "onnxruntime",
     "platformdirs",
+    "prometheus_client",
     "psutil",
     "pygments",
     "redis",

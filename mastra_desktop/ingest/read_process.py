@@ -42,6 +42,11 @@ class ReadingProcess:
         self._command = tuple(command)
         self._wall_s = wall_s
         self._memory_bytes = memory_bytes
+        self._children: set[_Child] = set()
+
+    def used_bytes(self) -> int:
+        """Resident memory of all files being read now."""
+        return sum(child.used_bytes() or 0 for child in self._children)
 
     async def read(
         self, path: Path, *, tokenizer: str, password: str = "", on_progress: Progress = lambda *_: None
@@ -54,6 +59,7 @@ class ReadingProcess:
         order = ReadOrder(str(path), password, tokenizer, str(self._resources), self._memory_bytes)
         child = _Child(on_progress, self._memory_bytes)
         await child.start(self._command or host_command(), order.to_line())
+        self._children.add(child)
         try:
             async with asyncio.timeout(self._wall_s):
                 await child.ended()
@@ -63,6 +69,7 @@ class ReadingProcess:
                 hint="Split it into smaller files and add those.",
             ) from None
         finally:
+            self._children.discard(child)
             child.kill()
             await child.closed()
         return await child.result()
@@ -150,13 +157,19 @@ class _Child(asyncio.SubprocessProtocol):
             detail=detail,
         )
 
-    def _look_at_memory(self) -> None:
+    def used_bytes(self) -> int | None:
+        """Its resident memory, None when it has ended."""
         import psutil
 
-        assert self._transport is not None  # noqa: S101  # narrows the type
+        pid = self._transport.get_pid() if self._transport is not None else None
         try:
-            used = int(psutil.Process(self._transport.get_pid() or 0).memory_info().rss)
+            return int(psutil.Process(pid).memory_info().rss) if pid else None
         except psutil.Error:
+            return None
+
+    def _look_at_memory(self) -> None:
+        used = self.used_bytes()
+        if used is None:
             return
         if used > self._memory_bytes + 256 * 1024**2:
             self._error = KnowledgeError(MEMORY_MESSAGE, hint=MEMORY_HINT)

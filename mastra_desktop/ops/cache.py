@@ -57,7 +57,7 @@ class CacheStats:
 class Cache:
     """Belongs to one loop. `ttl_s` 0 keeps nothing; `max_entries` 0 keeps nothing in memory.
 
-    `clock` gives seconds since the epoch.
+    `clock` gives seconds since the epoch. `count` hears (level, hit, miss or put, how many).
     """
 
     def __init__(
@@ -68,12 +68,14 @@ class Cache:
         max_bytes: int = MOST_BYTES,
         second: SecondLevel | None = None,
         clock: Callable[[], float] = time.time,
+        count: Callable[[str, str, int], None] = lambda _level, _result, _n: None,
     ) -> None:
         self._max_entries = max_entries
         self._ttl_s = ttl_s
         self._max_bytes = max_bytes
         self._second = second
         self._clock = clock
+        self._count = count
         # cachetools bounds one measure, here the bytes; the number of entries is bounded in _keep.
         self._memory: TLRUCache[str, Entry] = TLRUCache(
             maxsize=max_bytes, ttu=lambda _key, entry, _now: entry.expires_at, timer=clock, getsizeof=_size
@@ -97,6 +99,7 @@ class Cache:
         entry = self._memory.get(key)
         if entry is not None:
             self._memory_hits += 1
+            self._count("memory", "hit", 1)
             return entry.value
         return (await self.get_many((key,))).get(key)
 
@@ -111,6 +114,8 @@ class Cache:
                 missing.append(key)
         self._memory_hits += len(found)
         self._memory_misses += len(missing)
+        self._count("memory", "hit", len(found))
+        self._count("memory", "miss", len(missing))
         if missing and self._second and self._ttl_s > 0:
             behind = await self._second.get_many(missing)
             latest = self._clock() + self._ttl_s  # another computer may keep things for longer
@@ -119,6 +124,8 @@ class Cache:
                 found[key] = entry.value
             self._second_hits += len(behind)
             self._second_misses += len(missing) - len(behind)
+            self._count("redis", "hit", len(behind))
+            self._count("redis", "miss", len(missing) - len(behind))
         return found
 
     async def put(self, key: str, value: bytes) -> None:
@@ -132,7 +139,9 @@ class Cache:
         entries = {key: Entry(value, expires_at) for key, value in values.items()}
         for key, entry in entries.items():
             self._keep(key, entry)
+        self._count("memory", "put", len(entries))
         if self._second:
+            self._count("redis", "put", len(entries))
             await self._second.put_many(entries)
 
     def clear(self) -> None:

@@ -229,6 +229,10 @@ class LocalProvider:
             await process.aclose()
         await self._pool.aclose()
 
+    def memory_bytes(self) -> int | None:
+        """Of the model's process; None while there is none."""
+        return self._current.memory_bytes() if self._current is not None else None
+
     async def _running(self) -> ModelProcess:
         """A child that is loading or ready. Concurrent callers share one start."""
         self._cancel_idle_timer()

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mastra_desktop.providers.base import Provider
     from mastra_desktop.providers.registry import Registry
     from mastra_desktop.services.answer_cache import AnswerCache
+    from mastra_desktop.services.recording import Recorder
     from mastra_desktop.store.database import Database
 
 HISTORY_MESSAGES = 400
@@ -74,6 +75,7 @@ class ChatService:
         answers: AnswerCache,
         *,
         retriever: Retriever | None = None,
+        recorder: Recorder | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
@@ -82,8 +84,14 @@ class ChatService:
         self._known = known
         self._answers = answers
         self._retriever = retriever
+        self._recorder = recorder
         self._clock = clock
         self._answering: dict[str, Reply] = {}  # by conversation
+
+    @property
+    def in_progress(self) -> int:
+        """How many answers are being written."""
+        return len(self._answering)
 
     def reply(
         self,
@@ -174,15 +182,17 @@ class ChatService:
         cached: bool | None = None,
     ) -> AsyncGenerator[ReplyEvent]:
         """The one way every reply goes: begin, answer, settle."""
-        reply = Reply(self._db, self._clock)
+        reply = Reply(self._db, self._clock, self._recorder.watch() if self._recorder else None)
         try:
             started, history, knowledge = await self._begin(reply, begin)
             yield started
             try:
                 if knowledge or reply.message.sources:
+                    reply.step("retrieval")
                     async with aclosing(self._search(reply, history, knowledge)) as found:
                         async for told in found:
                             yield told
+                reply.step("model")
                 async with aclosing(self._ask(reply, history, temperature, continuing, cached)) as events:
                     async for event in events:
                         if isinstance(event, AnswerEnd):
@@ -199,6 +209,8 @@ class ChatService:
                             event = replace(event, reason=self._known.clean(event.reason))
                             if isinstance(event, FallbackTaken):
                                 reply.fall_back(event.to_id)
+                            else:
+                                reply.retried()
                         yield event
                 if rest := reply.rest():
                     yield TextDelta(rest)
@@ -264,7 +276,7 @@ class ChatService:
         try:
             (question, answer, knowledge), history = await self._db.write(begin_alone)
         except Exception:
-            reply.settled = True  # there is no row to settle
+            reply.drop()
             raise
         self._bus.publish(ConversationChanged(answer.conversation_id))
         started = ReplyStarted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -49,9 +49,16 @@ class _Sides:
 
 
 class KnowledgeSearch:
-    """`index` is None where another process owns it: words only then."""
+    """`index` is None where another process owns it: words only then. `count` hears how long each took."""
 
-    def __init__(self, db: Database, embedders: Embedders, index: MeaningIndex | None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        embedders: Embedders,
+        index: MeaningIndex | None,
+        count: Callable[[float], None] = lambda _duration_s: None,
+    ) -> None:
+        self._count = count
         self._db = db
         self._embedders = embedders
         self._index = index
@@ -98,7 +105,9 @@ class KnowledgeSearch:
         relevant = bool(hits) and any(
             retrieval.is_relevant(query, s.words, s.meaning, texts, embedder_id=s.embedder_id) for s in sides
         )
-        return SearchResult(hits, (time.perf_counter() - began) * 1000, notice, relevant)
+        took_s = time.perf_counter() - began
+        self._count(took_s)
+        return SearchResult(hits, took_s * 1000, notice, relevant)
 
     async def _meaning(
         self, collections: Sequence[Collection], query: str, limit: int

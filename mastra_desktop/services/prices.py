@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,8 +19,10 @@ from mastra_desktop.services.price_book import Billing, PriceBook
 from mastra_desktop.store import calls
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from pathlib import Path
 
+    from mastra_desktop.domain.chat import Usage
     from mastra_desktop.ops.bus import Bus
     from mastra_desktop.ops.config import ProviderConfig
     from mastra_desktop.paths import Paths
@@ -39,10 +42,22 @@ class PriceService:
         self._own = PriceTable()
         self._problem = ""
         self._seen: tuple[int, int] | None = None  # of prices.toml when it was read: time and size
+        self._last: tuple[float, PriceBook] | None = None  # for `cost_now`
 
     async def book(self) -> PriceBook:
         """The prices as they are now; a prices.toml that changed on disk is read again."""
         await asyncio.to_thread(self._read)
+        return self._book()
+
+    def cost_now(self, usage: Usage, model_id: str) -> Decimal | None:
+        """In US dollars by prices at most 10 s old; None when unknown. Reads files: for a thread that may."""
+        now = time.monotonic()
+        if self._last is None or now - self._last[0] > 10:
+            self._read()
+            self._last = now, self._book()
+        return self._last[1].cost(usage, model_id)
+
+    def _book(self) -> PriceBook:
         billing = {p.id: _billing(p) for p in self._providers.config.providers}
         billing[LOCAL_PROVIDER_ID] = Billing("local", free=True)
         return PriceBook(self._shipped or PriceTable(), self._own, billing, self._problem)

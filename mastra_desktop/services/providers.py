@@ -149,6 +149,10 @@ class ProvidersService:
         """What went to each host and came from it since the start."""
         return self._pool.traffic
 
+    def local_memory_bytes(self) -> int | None:
+        """Of the built-in model's process; None while it does not run."""
+        return self._local.memory_bytes()
+
     async def servers(self) -> list[ServerInfo]:
         found = []
         for provider in self.config.providers:

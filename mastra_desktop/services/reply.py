@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from mastra_desktop.domain.chat import Message, MessageState, Usage
 from mastra_desktop.domain.errors import ErrorInfo, MastraError, StreamCut
 from mastra_desktop.domain.knowledge import Source
+from mastra_desktop.domain.models import split_model_id
 from mastra_desktop.domain.replies import AnswerEnd, ReplyFailed, ReplyFinished
+from mastra_desktop.domain.telemetry import Outcome, RequestRecord
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import messages
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mastra_desktop.services.grounding import Grounding
+    from mastra_desktop.services.recording import Watch
     from mastra_desktop.store.database import Database
 
 SAVE_INTERVAL_S = 0.8  # from the first unsaved piece, so that with the write itself no more than 1 s is lost
@@ -28,9 +31,10 @@ log = get_logger(__name__)
 class Reply:
     """Saves itself while it grows, and exactly once at its end. Begins in state `writing`."""
 
-    def __init__(self, db: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, db: Database, clock: Callable[[], float], watch: Watch | None = None) -> None:
         self._db = db
         self._clock = clock
+        self._watch = watch
         self._message: Message | None = None
         self.grounding: Grounding | None = None  # of an answer from knowledge
         self.state = MessageState.WRITING
@@ -91,7 +95,25 @@ class Reply:
 
     def fall_back(self, model_id: str) -> None:
         """Another model answers from now on."""
+        if self._watch is not None:
+            self._watch.fell_back(self._answered_by or self.message.model_id, model_id)
         self._answered_by = model_id
+
+    def retried(self) -> None:
+        """A try failed before its first piece, and another one follows."""
+        if self._watch is not None:
+            self._watch.retried(self._answered_by or self.message.model_id)
+
+    def step(self, name: str) -> None:
+        """The next step of the trace begins: `retrieval`, or `model`."""
+        if self._watch is not None:
+            self._watch.step(name, self.message.model_id if name == "model" else "")
+
+    def drop(self) -> None:
+        """It never began: there is no row to settle, and nothing to count."""
+        self.settled = True
+        if self._watch is not None:
+            self._watch.drop()
 
     def end(self, event: AnswerEnd) -> None:
         self.state, self._reason, self._usage = MessageState.DONE, event.reason, event.usage
@@ -124,8 +146,11 @@ class Reply:
         except MastraError as error:
             log.warning("answer not saved", message=error.message, detail=error.detail)
             self.settled = True
-            return self.fail(error.info)
+            failed = self.fail(error.info)
+            self._count()
+            return failed
         self.settled = True
+        self._count()
         return None
 
     async def stop(self) -> None:
@@ -164,6 +189,37 @@ class Reply:
         text, reasoning = "".join(self._parts), "".join(self._reasoning)
         self._db.write_soon(messages.save_partial, self.message.id, text, reasoning)
 
+    def _count(self) -> None:
+        if self._watch is not None and (record := self._record(self._watch)):
+            self._watch.ended(record)
+
+    def _record(self, watch: Watch) -> RequestRecord | None:
+        """The figures of this answer; None when it never began."""
+        if self._message is None:
+            return None
+        provider, model = split_model_id(self._answered_by or self._message.model_id)
+        usage = self._usage
+        return RequestRecord(
+            watch.id,
+            self._clock(),
+            provider,
+            model,
+            Outcome(self.state.value),
+            self._error.code if self._error else "",
+            self._total_ms,
+            self._first_token_ms,
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cached_input_tokens,
+            usage.reasoning_tokens,
+            None,
+            watch.retries,
+            self._cached,
+            watch.trace_id,
+            self._message.conversation_id,
+            self._message.id,
+        )
+
     def _store_end(self, conn: Connection) -> None:
         if self._message is None:
             return
@@ -185,3 +241,5 @@ class Reply:
             unsupported=unsupported,
             cached=self._cached,
         )
+        if self._watch is not None and (record := self._record(self._watch)):
+            self._watch.store(conn, record)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -45,11 +46,18 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, "database-reader")
         self._read_only = read_only
         self._closed = False
+        self.on_done: Callable[[str, float], None] = _not_told
+        """Hears the name of each function that was awaited, and how many seconds it took with its wait."""
 
     @property
     def path(self) -> Path | None:
         """The file, or None on a server."""
         return self._engines.path
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for their turn."""
+        return self._writer.waiting
 
     @classmethod
     async def open(cls, url: str, *, read_only: bool = False, backups: Path | None = None) -> Database:
@@ -68,7 +76,10 @@ class Database:
         """Runs `fn(connection, ...)` on a reader thread; it sees one state of the database throughout."""
         self._must_be_open()
         job = partial(self._look, fn, *args, **kw)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, job)
+        began = time.perf_counter()
+        found = await asyncio.get_running_loop().run_in_executor(self._readers, job)
+        self.on_done(getattr(fn, "__name__", ""), time.perf_counter() - began)
+        return found
 
     async def write(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """Runs `fn(connection, ...)` in one transaction, committed and on the disk when this returns.
@@ -86,8 +97,11 @@ class Database:
             with suppress(RuntimeError):  # the loop ended without waiting for close()
                 loop.call_soon_threadsafe(_tell, done, result, error)
 
+        began = time.perf_counter()
         self._writer.submit(Write(partial(_call, fn, args, kw), tell))
-        return await done
+        result = await done
+        self.on_done(getattr(fn, "__name__", ""), time.perf_counter() - began)
+        return result
 
     def write_soon(
         self, fn: Callable[Concatenate[Connection, P], object], *args: P.args, **kw: P.kwargs
@@ -129,6 +143,10 @@ class Database:
     def _must_be_open(self) -> None:
         if self._closed:
             raise StorageError("The database is closed.")
+
+
+def _not_told(_name: str, _duration_s: float) -> None:
+    """Nobody wants to know."""
 
 
 def _call(

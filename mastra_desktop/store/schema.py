@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"  # the newest revision under migrations/versions; a test holds them together
+HEAD = "0005"  # the newest revision under migrations/versions; a test holds them together
 
 metadata = MetaData()
 
@@ -201,4 +201,77 @@ removed_vectors = Table(
     Column("passage_id", _Number, primary_key=True, autoincrement=False),
     Column("collection_id", Text, nullable=False),
     Column("embedder_id", Text, nullable=False),
+)
+
+# One row per answer, also of those that left no message. No foreign keys: what was used stays known when a
+# conversation goes.
+requests = Table(
+    "requests",
+    metadata,
+    Column("seq", _Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("at", Float, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("duration_ms", Float, nullable=False),
+    Column("first_token_ms", Float),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cached_input_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("cost_usd", Float),
+    Column("retries", Integer, nullable=False),
+    Column("cached", Integer, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("conversation_id", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Index("ix_requests_at", "at"),
+)
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("seq", _Number, primary_key=True),
+    Column("trace_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("parent_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("duration_ms", Float, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("facts", Text, nullable=False),  # JSON
+    Index("ix_spans_trace", "trace_id"),
+    Index("ix_spans_at", "at"),
+)
+
+
+def _amounts(name: str) -> Table:
+    """What happened in each minute or hour: sums only, so that two processes simply add theirs."""
+    return Table(
+        name,
+        metadata,
+        Column("at", BigInteger, primary_key=True, autoincrement=False),  # when it began
+        Column("name", Text, primary_key=True),
+        Column("label", Text, primary_key=True),
+        Column("count", Float, nullable=False),
+        Column("total", Float, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+metric_minutes = _amounts("metric_minutes")
+metric_hours = _amounts("metric_hours")
+
+health_history = Table(
+    "health_history",
+    metadata,
+    Column("seq", _Number, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("duration_ms", Float, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_health_history_at", "at"),
 )

@@ -62,6 +62,11 @@ class Writer:
         # SQLite's one writing connection stays out of the pool: taking it costs as much as a statement.
         self._kept: Connection | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for their turn."""
+        return len(self._waiting)
+
     def submit(self, write: Write) -> None:
         self._waiting.append(write)
         self._thread.submit(self._work)

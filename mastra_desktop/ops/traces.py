@@ -1,0 +1,150 @@
+"""Traces: what one click set in motion, step by step, and how long each step took.
+
+    with traces.span("knowledge.search"):
+        ...
+
+A trace has the id of the operation in the log, so that a click, its lines and its row are found by one id.
+Finished spans wait here until whoever keeps them takes them. What people and models write is never in them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from mastra_desktop.domain.telemetry import Outcome, Span
+from mastra_desktop.ops.logging import current_operation
+from mastra_desktop.ops.redaction import redact
+
+MOST_WAITING = 1000  # finished spans; beyond that the rest is counted, not kept
+MOST_FACT = 200  # characters
+SLOW_S = 0.01  # what a database takes longer for is a span of its own
+
+Fact = str | int | float
+
+_current: ContextVar[tuple[str, str]] = ContextVar("span", default=("", ""))  # (trace, span)
+
+
+class OpenSpan:
+    """A step that is under way. `end` it once; later calls do nothing."""
+
+    __slots__ = ("_at", "_began", "_facts", "_keep", "id", "name", "parent_id", "trace_id")
+
+    def __init__(
+        self, keep: Callable[[Span], None], trace_id: str, parent_id: str, name: str, facts: dict[str, Fact]
+    ) -> None:
+        self._keep: Callable[[Span], None] | None = keep
+        self.trace_id = trace_id
+        self.id = os.urandom(8).hex()
+        self.parent_id = parent_id
+        self.name = name
+        self._facts = facts
+        self._at = time.time()
+        self._began = time.perf_counter()
+
+    def add(self, **facts: Fact) -> None:
+        self._facts.update(facts)
+
+    def end(self, outcome: Outcome = Outcome.DONE, **facts: Fact) -> None:
+        keep, self._keep = self._keep, None
+        if keep is None:
+            return
+        took_ms = (time.perf_counter() - self._began) * 1000
+        known = {**self._facts, **facts}
+        keep(Span(self.trace_id, self.id, self.parent_id, self.name, self._at, took_ms, outcome, known))
+
+
+class Traces:
+    """Gives out spans and holds those that are finished. Belongs to the core's loop."""
+
+    def __init__(self, clean: Callable[[str], str] = redact) -> None:
+        self._clean = clean
+        self._finished: deque[Span] = deque()
+        self._roots: dict[str, str] = {}  # open first spans, by trace
+        self.dropped = 0
+
+    def begin(self, name: str, parent: OpenSpan | None = None, **facts: Fact) -> OpenSpan:
+        """A span that somebody ends: for what is not one block, such as a generator.
+
+        Without `parent` it goes below the span this code runs in, or the open first span of this
+        operation; where there is none it is the first one itself.
+        """
+        if parent is not None:
+            return OpenSpan(self._keep, parent.trace_id, parent.id, name, facts)
+        trace_id, parent_id = self._place()
+        opened = OpenSpan(self._keep, trace_id or os.urandom(4).hex(), parent_id, name, facts)
+        if not parent_id:
+            self._roots[opened.trace_id] = opened.id
+        return opened
+
+    @contextmanager
+    def span(self, name: str, **facts: Fact) -> Iterator[OpenSpan]:
+        """A span around a block, never around a `yield` of a generator; spans begun inside go below it."""
+        opened = self.begin(name, None, **facts)
+        token = _current.set((opened.trace_id, opened.id))
+        try:
+            yield opened
+        except Exception:
+            opened.end(Outcome.FAILED)
+            raise
+        except BaseException:  # cancelled
+            opened.end(Outcome.STOPPED)
+            raise
+        finally:
+            _current.reset(token)
+            opened.end()
+
+    def slow(self, name: str, duration_s: float, **facts: Fact) -> None:
+        """Something just ended that took `duration_s`: a span when it belongs to a trace and was slow."""
+        if duration_s < SLOW_S:
+            return
+        trace_id, parent_id = self._place()
+        if parent_id:
+            at = time.time() - duration_s
+            span_id = os.urandom(8).hex()
+            self._keep(Span(trace_id, span_id, parent_id, name, at, duration_s * 1000, Outcome.DONE, facts))
+
+    def forget(self, span: OpenSpan) -> None:
+        """It will never end: what it was about did not happen."""
+        if self._roots.get(span.trace_id) == span.id:
+            del self._roots[span.trace_id]
+
+    def take(self) -> list[Span]:
+        """The spans that ended since the last time, cleaned of secrets."""
+        taken, self._finished = self._finished, deque()
+        return [self._cleaned(span) for span in taken]
+
+    def _place(self) -> tuple[str, str]:
+        trace_id, parent_id = _current.get()
+        operation_id = current_operation()
+        if trace_id and (not operation_id or operation_id == trace_id):
+            return trace_id, parent_id
+        return operation_id, self._roots.get(operation_id, "")
+
+    def _keep(self, span: Span) -> None:
+        if self._roots.get(span.trace_id) == span.id:
+            del self._roots[span.trace_id]
+        if len(self._finished) >= MOST_WAITING:
+            self.dropped += 1
+        else:
+            self._finished.append(span)
+
+    def _cleaned(self, span: Span) -> Span:
+        facts = {
+            name: self._clean(value)[:MOST_FACT] if isinstance(value, str) else value
+            for name, value in span.facts.items()
+        }
+        return Span(
+            span.trace_id,
+            span.id,
+            span.parent_id,
+            self._clean(span.name)[:MOST_FACT],
+            span.at,
+            span.duration_ms,
+            span.outcome,
+            facts,
+        )
