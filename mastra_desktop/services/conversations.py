@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,6 +96,10 @@ class ConversationsService:
 
     async def set_model(self, conversation_id: str, model_id: str) -> None:
         await self._db.write(conversations.set_model, conversation_id, model_id)
+
+    async def set_knowledge(self, conversation_id: str, collection_ids: Sequence[str]) -> None:
+        """The collections that its next answers draw on; none of them has to exist any more."""
+        await self._db.write(conversations.set_knowledge, conversation_id, tuple(collection_ids))
 
     async def select(self, message_id: str) -> Branch:
         """Brings the branch through this message into view."""

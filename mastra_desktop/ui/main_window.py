@@ -130,6 +130,7 @@ class MainWindow(QMainWindow):
         self.rail.item_selected.connect(self.show_page)
         self.rail.dropped.connect(lambda _page, urls: self._take_files(urls))
         self.chat.settings_wanted.connect(lambda: self.show_page("settings"))
+        self.chat.passage_wanted.connect(self.open_source)
         self.chat.failed.connect(self._report)
         self.chat.notice.connect(self.toasts.show_toast)
         self.chat.model_chosen.connect(self.model_status.show_model)
@@ -311,6 +312,8 @@ class MainWindow(QMainWindow):
                 case ProviderHealthChanged():
                     self.model_status.show_health(event)
                 case DocumentChanged() | CollectionChanged() | VectorIndexChanged():
+                    if isinstance(event, CollectionChanged):
+                        self.chat.knowledge.refresh()
                     if self.knowledge is not None:
                         self.knowledge.heard(event)
                 case ProvidersChanged():

@@ -9,33 +9,16 @@ Reference definitions (`[a]: http://…`) stay visible text: they could change b
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-BOLD, ITALIC, STRIKE, CODE = 1, 2, 4, 8
-INLINE_LIMIT = 8_000
-"""Characters of one paragraph that are read for emphasis and links; the rest is plain text."""
-_MARKS_LIMIT = 400
-BREAK = "\u2028"
+from mastra_desktop.ui.markdown_inline import make_parser
 
 _FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n")
 _TASK = re.compile(r"\[([ xX])\](?:\s+|$)")
 _DELIMITER = re.compile(r"[ \t]*[|:-][ \t|:-]*$")
-_MARK = re.compile(r"[\[*_]")
-_URL = re.compile(r"https?://[^\s<>\"'`]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A run of text in one look. `link` is the target as written, not yet checked."""
-
-    text: str
-    style: int = 0
-    link: str = ""
 
 
 @dataclass(slots=True)
@@ -62,88 +45,6 @@ class Block:
     end: int = 0
 
 
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    return parser.disable(["reference"])
-
-
-class InlineReader:
-    """Reads what stands inside paragraphs, headings and cells."""
-
-    def __init__(self) -> None:
-        self._parser = _parser()
-        self._last: tuple[str, list[Span]] = ("", [])
-
-    def spans(self, source: str) -> list[Span]:
-        """The runs of a text. Images become a link named by their alternative text."""
-        if len(source) <= _MARKS_LIMIT:
-            return _inline_spans(self._parser, source)
-        head, rest = source[: inline_limit(source)], source[inline_limit(source) :]
-        if not rest:
-            return _inline_spans(self._parser, source)
-        if self._last[0] != head:  # a paragraph that grows beyond the limit is read once
-            self._last = head, _inline_spans(self._parser, head)
-        return [*self._last[1], Span(rest.replace("\n", BREAK))]
-
-
-def inline_limit(source: str) -> int:
-    """How many characters are read for marks: few where nesting marks would take the parser seconds."""
-    limit = min(len(source), INLINE_LIMIT)
-    if (
-        source.count("[", 0, limit) + source.count("*", 0, limit) + source.count("_", 0, limit)
-        <= _MARKS_LIMIT
-    ):
-        return limit
-    marks = (found.start() for found in _MARK.finditer(source, 0, limit))
-    return next(islice(marks, _MARKS_LIMIT, None), limit)
-
-
-def _inline_spans(parser: MarkdownIt, head: str) -> list[Span]:
-    tokens: list[Token] = []
-    parser.inline.parse(head, parser, {}, tokens)
-    spans: list[Span] = []
-    style, links = 0, [""]
-    for token in tokens:
-        kind = token.type
-        if kind == "text":
-            spans.extend(_with_urls(token.content, style, links[-1]))
-        elif kind in ("softbreak", "hardbreak"):
-            spans.append(Span(BREAK, style, links[-1]))
-        elif kind == "code_inline":
-            spans.append(Span(token.content, style | CODE, links[-1]))
-        elif kind == "image":
-            target = str(token.attrs.get("src", ""))
-            spans.append(Span(token.content or target, style, target))
-        elif kind == "link_open":
-            links.append(str(token.attrs.get("href", "")))
-        elif kind == "link_close":
-            links.pop()
-        elif kind in _STYLES:
-            style |= _STYLES[kind]
-        elif kind.replace("close", "open") in _STYLES:
-            style &= ~_STYLES[kind.replace("close", "open")]
-        elif token.content:
-            spans.append(Span(token.content, style, links[-1]))
-    return [span for span in spans if span.text]
-
-
-_STYLES = {"strong_open": BOLD, "em_open": ITALIC, "s_open": STRIKE}
-
-
-def _with_urls(text: str, style: int, link: str) -> Iterator[Span]:
-    """Plain text with bare web addresses made links."""
-    at = 0
-    if not link and "://" in text:
-        for found in _URL.finditer(text):
-            address = found.group().rstrip(".,;:!?*_~)]}" if "(" not in found.group() else ".,;:!?*_~]}")
-            if found.start() > at:
-                yield Span(text[at : found.start()], style)
-            yield Span(address, style, address)
-            at = found.start() + len(address)
-    if at < len(text):
-        yield Span(text[at:], style, link)
-
-
 @dataclass(slots=True)
 class _Top:
     """A top-level block of a parse: where it starts, and where its items or rows start (the cuts)."""
@@ -168,7 +69,7 @@ class MarkdownStream:
     """Blocks of a text that grows. `blocks` always equals `parse(everything fed so far)`."""
 
     def __init__(self) -> None:
-        self._parser = _parser()
+        self._parser = make_parser()
         self.blocks: list[Block] = []
         self._kept = 0
         self._tail = ""
@@ -319,7 +220,7 @@ class MarkdownStream:
 def parse(source: str) -> list[Block]:
     """All blocks of a text, read at once."""
     source = source.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    return [block for top in _parse(_parser(), source, 0, _Open()) for block in top.blocks]
+    return [block for top in _parse(make_parser(), source, 0, _Open()) for block in top.blocks]
 
 
 def plain_blocks(source: str) -> list[Block]:

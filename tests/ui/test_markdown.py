@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mastra_desktop.ui.markdown import (
-    BOLD,
-    CODE,
-    INLINE_LIMIT,
-    InlineReader,
-    MarkdownStream,
-    Span,
-    parse,
-    plain_blocks,
-)
+from mastra_desktop.ui.markdown import MarkdownStream, parse, plain_blocks
+from mastra_desktop.ui.markdown_inline import BOLD, CITATION, CODE, INLINE_LIMIT, InlineReader, Span
 
 FRAGMENTS = [
     "# H\n", "para", "para two\n", "\n", "\n\n", "- a", "- ", "-", "1. x\n", "2) y\n", "10. z\n", "   ", "    ",

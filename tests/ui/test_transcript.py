@@ -205,8 +205,8 @@ def test_links_open_only_safe_schemes(view: Transcript, qtbot: QtBot) -> None:
     assert signal.args == ["https://example.org/a"]
     opened: list[str] = []
     view.link_activated.connect(opened.append)
-    view.open_link("javascript:alert(1)")
-    view.open_link("file:///etc/passwd")
+    view.press.open_link("javascript:alert(1)")
+    view.press.open_link("file:///etc/passwd")
     assert opened == []
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QVBoxLayout, QWidge
 from mastra_desktop.domain.models import LOCAL_MODEL_ID, ModelInfo
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.chat_knowledge import ChatKnowledge
 from mastra_desktop.ui.panes.chat_list import ChatList
 from mastra_desktop.ui.panes.chat_view import NEW_CHAT, ChatView
 from mastra_desktop.ui.panes.money import context, per_million
@@ -26,6 +27,7 @@ class ChatPane(QWidget):
     """Wires list, header and conversation together."""
 
     settings_wanted = Signal()
+    passage_wanted = Signal(object)  # a Source that a citation leads to
     failed = Signal(object)  # an error that belongs to no turn
     notice = Signal(str, str, str, str, object)  # title, text, tone, action label, what the action does
     model_chosen = Signal(object)  # the ModelInfo that answers next
@@ -58,6 +60,7 @@ class ChatPane(QWidget):
         )
         self.model_picker.setObjectName("modelPicker")
         self.view.composer.add_widget(self.model_picker)
+        self.knowledge = ChatKnowledge(self.view, theme, icons, state, bridge, tasks)
 
         self._content = QWidget()
         column = QVBoxLayout(self._content)
@@ -78,6 +81,8 @@ class ChatPane(QWidget):
 
         self._use_model(str(state.value("chat/model", "")) or LOCAL_MODEL_ID)
         self.list.opened.connect(self.open)
+        self.knowledge.notice.connect(self.notice)
+        self.view.source_wanted.connect(self.passage_wanted)
         self.list.new_wanted.connect(self.new_chat)
         self.list.deleted.connect(self._deleted)
         self.list.notice.connect(self.notice)
@@ -127,6 +132,7 @@ class ChatPane(QWidget):
     async def load(self) -> None:
         """After the core is there: models, the list, and the conversation of last time."""
         await self._load_models()
+        await self.knowledge.load()
         await self.list.load()
         last = str(self._state.value("chat/conversation", ""))
         untouched = self.view.conversation_id == NEW_CHAT and not self.view.composer.text()
@@ -159,7 +165,10 @@ class ChatPane(QWidget):
         self.list.search.selectAll()
 
     def close_overlay(self) -> bool:
-        """Closes the list where it lies over the conversation; False when there was nothing to close."""
+        """Closes what lies over the conversation; False when there was nothing to close."""
+        if self.view.transcript.hover.card is not None:
+            self.view.transcript.hover.hide()
+            return True
         if self._narrow and self.list.isVisible():
             self.list.hide()
             return True

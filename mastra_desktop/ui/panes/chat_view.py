@@ -9,7 +9,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from mastra_desktop.domain.chat import Message, MessageState, Role
+from mastra_desktop.domain.chat import Conversation, Message, MessageState, Role
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
 from mastra_desktop.services.history import estimate_tokens
 from mastra_desktop.services.price_book import PriceBook
@@ -40,6 +40,8 @@ class ChatView(QWidget):
 
     conversation_started = Signal(str)  # a new chat got its id
     opened = Signal(str, str, str)  # conversation id, title, model id
+    knowledge_opened = Signal(str, object)  # conversation id, the ids of its collections
+    source_wanted = Signal(object)  # a Source to be opened at its passage
     settings_wanted = Signal()
     model_wanted = Signal()  # the person asked for another model
     failed = Signal(object)  # a MastraError that belongs to no turn
@@ -57,6 +59,7 @@ class ChatView(QWidget):
         self._tasks = tasks
         self.conversation_id = NEW_CHAT
         self.model_id = LOCAL_MODEL_ID
+        self.knowledge: tuple[str, ...] = ()  # ids of the collections that answers draw on
         self._positions: dict[str, tuple[object, ...]] = {}
         self._messages: dict[str, Message] = {}  # settled messages in view, by id
         self._editing: str | None = None  # the user message whose text is in the composer
@@ -105,6 +108,7 @@ class ChatView(QWidget):
         self.runs.refused.connect(self._refused)
         self.runs.changed.connect(self._update_busy)
         self.transcript.action_triggered.connect(self._turn_action)
+        self.transcript.source_activated.connect(self._open_source)
         self.transcript.older_wanted.connect(self._load_older)
         self.empty.suggestion_chosen.connect(self._use_suggestion)
 
@@ -161,7 +165,7 @@ class ChatView(QWidget):
         self.transcript.set_turns(turns)
         self._show_page(bool(turns))
         if branch is not None:
-            self.opened.emit(branch.conversation.id, branch.conversation.title, branch.conversation.model_id)
+            self._tell_opened(branch.conversation)
             position = self._positions.get(branch.conversation.id)
             if position is None:
                 self.transcript.scroll_to_end()
@@ -169,7 +173,12 @@ class ChatView(QWidget):
                 self.transcript.restore(position)
         else:
             self.opened.emit(NEW_CHAT, "", "")
+            self.knowledge_opened.emit(NEW_CHAT, ())
         self.queue.show(self.conversation_id)
+
+    def _tell_opened(self, conversation: Conversation) -> None:
+        self.opened.emit(conversation.id, conversation.title, conversation.model_id)
+        self.knowledge_opened.emit(conversation.id, conversation.knowledge)
 
     def _show_page(self, has_turns: bool) -> None:
         self._stack.setCurrentWidget(self.transcript if has_turns else self.empty)
@@ -177,7 +186,17 @@ class ChatView(QWidget):
 
     def _turn(self, message: Message) -> TurnView:
         run = self.runs.of_message(message.conversation_id, message.id)
-        return run.view() if run is not None else turn_of(message, self.runs.model_names, self.runs.prices)
+        question = self._question(message)
+        if run is not None:
+            run.question = question
+            return run.view()
+        runs, notice = self.runs, self.runs.notices.get(message.id, "")
+        return turn_of(message, runs.model_names, runs.prices, question=question, notice=notice)
+
+    def _question(self, message: Message) -> str:
+        """What an answer answers, where that is in view."""
+        asked = self._messages.get(message.parent_id or "")
+        return asked.text if asked is not None else ""
 
     def _leave(self) -> None:
         if self.conversation_id != NEW_CHAT and self.transcript.isVisible():
@@ -238,6 +257,7 @@ class ChatView(QWidget):
 
     def _send(self, conversation_id: str, text: str) -> None:
         model_id, editing, self._editing = self.model_id, self._editing, None
+        knowledge = self.knowledge
         if editing is not None:
             self.runs.start(
                 conversation_id, lambda core: core.chat.edit(editing, text, model_id=model_id), prompt=text
@@ -246,7 +266,9 @@ class ChatView(QWidget):
             target = conversation_id or None
             self.runs.start(
                 conversation_id,
-                lambda core: core.chat.reply(text, conversation_id=target, model_id=model_id),
+                lambda core: core.chat.reply(
+                    text, conversation_id=target, model_id=model_id, knowledge=knowledge
+                ),
                 prompt=text,
             )
 
@@ -307,7 +329,7 @@ class ChatView(QWidget):
             return
         if ids := branch.messages[-1].sibling_ids:
             run.siblings = (ids.index(run.message_id) + 1, len(ids))
-        self.opened.emit(run.conversation_id, branch.conversation.title, branch.conversation.model_id)
+        self._tell_opened(branch.conversation)
         new = [m for m in branch.messages if m.id not in self._messages]
         if not new:  # an answer that is continued
             self._messages |= {m.id: m for m in branch.messages}
@@ -335,7 +357,7 @@ class ChatView(QWidget):
     def _show_settled(self, message: Message) -> None:
         if self.conversation_id == message.conversation_id and message.id in self._messages:
             self._messages[message.id] = message
-            self.transcript.update_turn(turn_of(message, self.runs.model_names, self.runs.prices))
+            self.transcript.update_turn(self._turn(message))
 
     def show_prices(self, book: PriceBook) -> None:
         """From now on costs are told by these prices, in the turns in view as well."""
@@ -376,6 +398,14 @@ class ChatView(QWidget):
                 self.settings_wanted.emit()
             case "switch_model":
                 self.model_wanted.emit()
+
+    def _open_source(self, message_id: str, n: int) -> None:
+        """A citation was followed, also one of an answer that is still being written."""
+        message = self._messages.get(message_id)
+        run = self.runs.of_message(self.conversation_id, message_id)
+        sources = run.sources if run is not None else message.sources if message is not None else ()
+        if (source := next((source for source in sources if source.n == n), None)) is not None:
+            self.source_wanted.emit(source)
 
     async def _select(self, message_id: str) -> None:
         branch = await self._bridge.call(lambda core: core.conversations.select(message_id))

@@ -42,6 +42,7 @@ class Runs(QObject):
         self._starting: set[str] = set()  # their prompt is on its way to the database
         self.model_names: dict[str, str] = {}
         self.prices = PriceBook()
+        self.notices: dict[str, str] = {}  # by message id: what a search had to do without, of this session
 
     def busy(self, conversation_id: str) -> bool:
         return conversation_id in self.running or conversation_id in self._starting
@@ -93,6 +94,8 @@ class Runs(QObject):
             self.changed.emit()
         if run is not None:
             message_id = run.message_id
+            if run.notice:
+                self.notices[message_id] = run.notice
             self.settled.emit(await self._bridge.call(lambda core: core.conversations.message(message_id)))
             if not stopped and run.finished is not None and run.finished.state is MessageState.DONE:
                 self.finished.emit(run.conversation_id)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QCoreApplication
 
 from mastra_desktop.domain.chat import Message, MessageState, Role
 from mastra_desktop.domain.errors import ErrorInfo
+from mastra_desktop.domain.knowledge import Source
 from mastra_desktop.domain.models import split_model_id
 from mastra_desktop.domain.replies import (
     FallbackTaken,
@@ -19,21 +20,35 @@ from mastra_desktop.domain.replies import (
     ReplyFailed,
     ReplyFinished,
     RetryScheduled,
+    Searching,
+    SourcesFound,
     TextDelta,
     Waiting,
 )
 from mastra_desktop.services.price_book import PriceBook
 from mastra_desktop.ui.errors import title_of, ways_forward
 from mastra_desktop.ui.panes.money import cost_note
-from mastra_desktop.ui.widgets.transcript_view import TurnAction, TurnCard, TurnView
+from mastra_desktop.ui.panes.sources import source_views
+from mastra_desktop.ui.widgets.transcript_sources import sources_label
+from mastra_desktop.ui.widgets.transcript_view import SourceView, TurnAction, TurnCard, TurnView
 
 
 def tr(text: str) -> str:
     return QCoreApplication.translate("Turns", text)
 
 
-def turn_of(message: Message, model_names: dict[str, str], prices: PriceBook) -> TurnView:
-    """A settled message as a turn. `model_names` maps model ids to the names people know."""
+def turn_of(
+    message: Message,
+    model_names: dict[str, str],
+    prices: PriceBook,
+    *,
+    question: str = "",
+    notice: str = "",
+) -> TurnView:
+    """A settled message as a turn. `model_names` maps model ids to the names people know.
+
+    `question` is what was asked, `notice` what its search had to do without.
+    """
     siblings = (
         (message.sibling_ids.index(message.id) + 1, len(message.sibling_ids))
         if message.sibling_ids
@@ -63,6 +78,9 @@ def turn_of(message: Message, model_names: dict[str, str], prices: PriceBook) ->
         siblings=siblings,
         actions=answer_actions(message),
         card=card_of(message.error, bool(message.text)) if message.error else None,
+        sources=source_views(message.sources, question),
+        unsupported=message.unsupported,
+        notice=notice,
     )
 
 
@@ -108,7 +126,7 @@ def provider_note(model_id: str) -> str:
 
 
 def footer(message: Message, cost: str) -> str:
-    """`412 tokens · 10.9 s · 38 tokens/s · $0.0031`; what is not known is left out."""
+    """`412 tokens · 10.9 s · 38 tokens/s · $0.0031 · 2 sources`; what is not known is left out."""
     usage, first_token_ms, total_ms = message.usage, message.first_token_ms, message.total_ms
     parts = []
     if usage.output_tokens is not None:
@@ -120,6 +138,8 @@ def footer(message: Message, cost: str) -> str:
             parts.append(tr("{n} tokens/s").format(n=f"{usage.output_tokens / writing_ms * 1000:.0f}"))
     if cost:
         parts.append(cost)
+    if cited := sum(source.cited for source in message.sources):
+        parts.append(sources_label(cited))
     return " · ".join(parts)
 
 
@@ -134,6 +154,9 @@ class RunningTurn:
     text: str = ""
     reasoning: str = ""
     siblings: tuple[int, int] = (1, 1)
+    question: str = ""
+    sources: tuple[Source, ...] = ()
+    notice: str = ""
     pieces: int = 0
     status: str = ""
     started: float = field(default_factory=time.perf_counter)
@@ -141,6 +164,7 @@ class RunningTurn:
     thought_s: float | None = None  # seconds from the first thought to the first word
     error: ErrorInfo | None = None
     finished: ReplyFinished | None = None
+    _views: tuple[tuple[Source, ...], str, tuple[SourceView, ...]] = ((), "", ())
 
     def feed(self, batch: list[ReplyEvent]) -> tuple[str, str]:
         """Takes a batch in; what it added to the text and to the reasoning."""
@@ -154,6 +178,14 @@ class RunningTurn:
                 case ModelLoading(name):
                     self.name = name
                     self.status = tr("Loading the model")
+                case Searching():
+                    self.status = tr("Searching knowledge")
+                case SourcesFound(sources, notice):
+                    self.sources = sources
+                    self.notice = notice or (
+                        "" if sources else tr("Nothing relevant was found in the knowledge.")
+                    )
+                    self.status = ""
                 case RetryScheduled(attempt, of, wait_s, _):
                     self.status = tr("Trying again in {s} s ({n} of {of})").format(
                         s=f"{wait_s:.0f}", n=attempt, of=of
@@ -204,7 +236,15 @@ class RunningTurn:
             reasoning_label=self._thinking() if self.reasoning else "",
             siblings=self.siblings,
             streaming=True,
+            sources=self._source_views(),
+            notice=self.notice,
         )
+
+    def _source_views(self) -> tuple[SourceView, ...]:
+        """Made once: a turn is shown anew with every batch."""
+        if self._views[:2] != (self.sources, self.question):
+            self._views = self.sources, self.question, source_views(self.sources, self.question)
+        return self._views[2]
 
     def _thinking(self) -> str:
         if self.thought_s is None:

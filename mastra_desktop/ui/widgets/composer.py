@@ -30,6 +30,7 @@ from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button, IconButton
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
+from mastra_desktop.ui.widgets.file_drops import FileDrops
 from mastra_desktop.ui.widgets.kbd import Kbd
 from mastra_desktop.ui.widgets.painting import draw_box
 
@@ -52,6 +53,8 @@ class Composer(QWidget):
     queued_send = Signal(str)
     queued_edit = Signal(str)
     queued_remove = Signal(str)
+    hash_typed = Signal()  # a # where a word begins
+    files_dropped = Signal(list)  # of Path
 
     def __init__(
         self, theme: ThemeController, icons: Icons, placeholder: str = "", parent: QWidget | None = None
@@ -66,6 +69,7 @@ class Composer(QWidget):
         self._editor.stop_pressed.connect(self._stop)
         self._editor.history_wanted.connect(self.history_wanted)
         self._editor.textChanged.connect(self._edited)
+        self._editor.hash_typed.connect(self.hash_typed)
         self._estimate = QLabel()
         self._estimate.setProperty("role", "hint")
         self._send = Button("", theme, icons, "primary", "small", "arrow-up")
@@ -107,6 +111,9 @@ class Composer(QWidget):
         column.setSpacing(6)
         column.addLayout(self._queue)
         column.addWidget(self._frame)
+        drops = FileDrops(self, self._frame, self._editor.viewport())
+        drops.dropped.connect(self.files_dropped)
+        drops.hovering.connect(self._frame.show_drag)
         self.setFocusProxy(self._editor)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.set_busy(False)
@@ -124,6 +131,17 @@ class Composer(QWidget):
         cursor.select(QTextCursor.SelectionType.Document)
         cursor.insertText(text)
         self._editor.moveCursor(QTextCursor.MoveOperation.End)
+
+    def insert_text(self, text: str) -> None:
+        """Put text where the cursor is."""
+        self._editor.textCursor().insertText(text)
+
+    def take_back_hash(self) -> None:
+        """Remove the # before the cursor."""
+        cursor = self._editor.textCursor()
+        before = cursor.block().text()[: cursor.positionInBlock()]
+        if before.endswith("#"):
+            cursor.deletePreviousChar()
 
     def set_placeholder(self, text: str) -> None:
         self._editor.setPlaceholderText(text)
@@ -186,6 +204,7 @@ class _Editor(QPlainTextEdit):
     stop_pressed = Signal()
     history_wanted = Signal()
     focus_changed = Signal()
+    hash_typed = Signal()
 
     def __init__(self, theme: ThemeController) -> None:
         super().__init__()
@@ -222,6 +241,13 @@ class _Editor(QPlainTextEdit):
             self.history_wanted.emit()
         else:
             super().keyPressEvent(event)
+            if event.text() == "#" and self._begins_word():
+                self.hash_typed.emit()
+
+    def _begins_word(self) -> bool:
+        """Whether the character before the cursor is the first of a word."""
+        before = self.textCursor().block().text()[: self.textCursor().positionInBlock()]
+        return len(before) < 2 or before[-2].isspace()
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
         self._composing = bool(event.preeditString())
@@ -273,18 +299,31 @@ class _Frame(QWidget):
         super().__init__()
         self._theme, self._editor = theme, editor
         editor.focus_changed.connect(self.update)
+        self._dragged_over = False
         theme.changed.connect(self.update)
         self.setCursor(Qt.CursorShape.IBeamCursor)
+
+    def show_drag(self, over: bool) -> None:
+        """Whether files that can be dropped are over it."""
+        self._dragged_over = over
+        self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._editor.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme = self._theme.current
-        focus = self._editor.hasFocus()
+        focus = self._editor.hasFocus() or self._dragged_over
         edge = theme.color("border.focus" if focus else "border.control")
         rect = QRectF(self.rect())
-        draw_box(QPainter(self), rect, _RADIUS, theme.color("card.bg"), edge, 2 if focus else 1)
+        draw_box(
+            QPainter(self),
+            rect,
+            _RADIUS,
+            theme.color("surface.selected" if self._dragged_over else "card.bg"),
+            edge,
+            2 if focus else 1,
+        )
 
 
 class _StopButton(Button):

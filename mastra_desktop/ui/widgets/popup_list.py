@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import (
     QAbstractListModel,
@@ -66,10 +66,18 @@ class PopupList(Popover):
         icons: Icons,
         placeholder: str = "",
         width: int = 300,
+        *,
+        multiple: bool = False,
+        closes_without_match: bool = False,
     ) -> None:
-        """`label` names the list for screen readers; seven items or a `placeholder` bring a search line."""
+        """`label` names the list for screen readers; seven items or a `placeholder` bring a search line.
+
+        `multiple`: choosing turns an item's check mark, and the list stays open.
+        """
         super().__init__(anchor, theme)
+        self._multiple, self._closes_without_match = multiple, closes_without_match
         self._all = list(items)
+        self._done = False  # something was chosen
         self._theme = theme
         self.setFixedWidth(width)
         column = QVBoxLayout(self)
@@ -94,6 +102,11 @@ class PopupList(Popover):
         self._list.installEventFilter(self)
         column.addWidget(self._list)
         self._filter("")
+
+    @property
+    def search_text(self) -> str:
+        """What was typed to filter; empty once something was chosen."""
+        return "" if self._search is None or self._done else self._search.text()
 
     def open_popover(self) -> None:
         super().open_popover()
@@ -124,6 +137,9 @@ class PopupList(Popover):
                 if all(word in f"{item.title} {item.note} {item.group}".casefold() for word in words)
             ]
         )
+        if self._closes_without_match and words and not self._rows.rows:
+            self.close_popover()
+            return
         checked = next(
             (row for row, item in enumerate(self._rows.rows) if not isinstance(item, str) and item.checked),
             -1,
@@ -151,8 +167,20 @@ class PopupList(Popover):
         item = self._rows.rows[index.row()]
         if isinstance(item, str) or not item.enabled:
             return
+        if self._multiple:
+            self._turn(index.row(), item)
+            self.chosen.emit(item.id)
+            return
+        self._done = True
         self.close_popover()
         self.chosen.emit(item.id)
+
+    def _turn(self, row: int, item: PopupItem) -> None:
+        """Set or take away an item's check mark."""
+        turned = replace(item, checked=not item.checked)
+        self._rows.rows[row] = turned
+        self._all = [turned if other.id == item.id else other for other in self._all]
+        self._list.viewport().update()
 
 
 class _Rows(QAbstractListModel):

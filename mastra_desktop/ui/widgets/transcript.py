@@ -32,12 +32,13 @@ from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.transcript_access import ListAccess, announce_turns, register
 from mastra_desktop.ui.widgets.transcript_canvas import Canvas
-from mastra_desktop.ui.widgets.transcript_chrome import Hot
+from mastra_desktop.ui.widgets.transcript_hover import SourceHover
 from mastra_desktop.ui.widgets.transcript_idle import IdleWork
 from mastra_desktop.ui.widgets.transcript_keys import Keys
 from mastra_desktop.ui.widgets.transcript_list import Anchor, TurnList
 from mastra_desktop.ui.widgets.transcript_pill import Pill
 from mastra_desktop.ui.widgets.transcript_pointer import Pointer
+from mastra_desktop.ui.widgets.transcript_press import Press
 from mastra_desktop.ui.widgets.transcript_select import Selection
 from mastra_desktop.ui.widgets.transcript_view import TurnAction, TurnCard, TurnView
 
@@ -45,7 +46,6 @@ __all__ = ["Transcript", "TurnAction", "TurnCard", "TurnView"]
 
 _FOLLOW_WITHIN = 64
 _OLDER_WITHIN = 600
-_SCHEMES = ("http://", "https://", "mailto:")
 
 
 class Transcript(QAbstractScrollArea):
@@ -55,6 +55,8 @@ class Transcript(QAbstractScrollArea):
     """(turn id, action id): an action of the turn or its card, or "previous" and "next" for its siblings."""
     link_activated = Signal(str)
     """An http, https or mailto address."""
+    source_activated = Signal(str, int)
+    """(turn id, number): a source is to be opened."""
     older_wanted = Signal()
     """The view came near the first turn."""
     following_changed = Signal(bool)
@@ -85,6 +87,8 @@ class Transcript(QAbstractScrollArea):
         self._pill.clicked.connect(self.scroll_to_end)
         self.pointer = Pointer(self)
         self.keys = Keys(self)
+        self.press = Press(self)
+        self.hover = SourceHover(self, theme, icons)
         self._idle = IdleWork(self)
         self.canvas = Canvas(self, icons)
         theme.changed.connect(self._restyle)
@@ -181,6 +185,7 @@ class Transcript(QAbstractScrollArea):
         self.selection.clear()
         self.pointer.forget()
         self.keys.forget()
+        self.hover.hide()
 
     # Place
 
@@ -335,34 +340,11 @@ class Transcript(QAbstractScrollArea):
 
     # Pressing
 
-    def trigger(self, number: int, hot: Hot) -> None:
-        """Do what a hot area is for."""
-        turn_id = self.turns.views[number].id
-        if hot.kind == "fold":
-            self._keep_anchor_of(number)
-            self.turns.toggle(turn_id)
-            self.selection.clear()
-            self.settle()
-            self.viewport().update()
-        elif hot.kind == "copy":
-            code = self.turns.turn(number).body.pieces[int(hot.id)]
-            QGuiApplication.clipboard().setText(code.text)
-            self.canvas.show_done(turn_id, hot.key)
-        elif hot.kind == "link":
-            self.open_link(hot.id)
-        else:
-            self.action_triggered.emit(turn_id, hot.id)
-
-    def _keep_anchor_of(self, number: int) -> None:
+    def keep_anchor_of(self, number: int) -> None:
         """Keep a turn's header where it is while the turn changes its height."""
         top = self.turns.top_of(number) - self.scroll_y
         self._anchor = Anchor(self.turns.views[number].id, (-1, 0), top)
         self._set_following(False, at_end=False)
-
-    def open_link(self, target: str) -> None:
-        """Pass a link on, if it is of a kind that may be opened."""
-        if target.lower().startswith(_SCHEMES):
-            self.link_activated.emit(target)
 
     # Events
 
@@ -405,6 +387,7 @@ class Transcript(QAbstractScrollArea):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self.canvas.stop()
+        self.hover.hide()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.pointer.press(event)

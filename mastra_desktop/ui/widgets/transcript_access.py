@@ -224,7 +224,11 @@ class ButtonAccess(QAccessibleInterface):
 
     def role(self) -> QAccessible.Role:
         hot = self._hot()
-        return QAccessible.Role.Link if hot is not None and hot.kind == "link" else QAccessible.Role.Button
+        return (
+            QAccessible.Role.Link
+            if hot is not None and hot.kind in ("link", "cite")
+            else QAccessible.Role.Button
+        )
 
     def state(self) -> QAccessible.State:
         state = QAccessible.State()

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPointF, QRect
 from PySide6.QtGui import QPainter
 
-from mastra_desktop.ui.markdown import Block, InlineReader, Span
+from mastra_desktop.ui.markdown import Block
+from mastra_desktop.ui.markdown_inline import InlineReader, Span
 from mastra_desktop.ui.widgets.transcript_style import INDENT, Style
 from mastra_desktop.ui.widgets.transcript_text import Range, RichText, utf16_length, utf16_slice
 
@@ -82,6 +83,17 @@ class Piece:
     def link_at(self, x: int, y: int) -> str:
         return ""
 
+    def citations(self) -> list[tuple[QRect, int, int]]:
+        """The chip, number and text position of every citation."""
+        return []
+
+    def paint_doubt(self, painter: QPainter, x: int, y: int, part: Range) -> None:
+        """Underline a range of the text that nothing seems to back."""
+
+    def shows_at(self, part: Range, x: int, y: int) -> bool:
+        """Whether a point lies on a range of the text."""
+        return False
+
     def end_point(self) -> QPointF:
         """Where the caret of a growing reply stands."""
         return QPointF(0, max(0, self.height - 22))
@@ -98,6 +110,16 @@ def find_words(text: str, words: Sequence[str]) -> list[Range]:
             start = utf16_length(text[:at])
             found.append((start, start + utf16_length(text[at : at + len(needle)])))
             at = lower.find(needle, at + len(needle))
+    return found
+
+
+def citations_of(rich: RichText, left: int, top: int, before: int = 0) -> list[tuple[QRect, int, int]]:
+    """As `Piece.citations`, of a text that stands there and has `before` positions before it."""
+    found = []
+    for start, end, number in rich.citations:
+        rect = rich.citation_rect(start, end)
+        if rect is not None:
+            found.append((rect.translated(left, top).toAlignedRect(), number, before + start))
     return found
 
 
@@ -157,6 +179,15 @@ class TextPiece(Piece):
 
     def link_at(self, x: int, y: int) -> str:
         return self.rich.link_at(x - self.indent, y)
+
+    def citations(self) -> list[tuple[QRect, int, int]]:
+        return citations_of(self.rich, self.indent, 0)
+
+    def paint_doubt(self, painter: QPainter, x: int, y: int, part: Range) -> None:
+        self.rich.paint_doubt(painter, x + self.indent, y, part)
+
+    def shows_at(self, part: Range, x: int, y: int) -> bool:
+        return any(rect.contains(x - self.indent, y) for rect in self.rich.rects(*part))
 
     def end_point(self) -> QPointF:
         return self.rich.end_point() + QPointF(self.indent, 0)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QCoreApplication, QRect, QRectF, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPainterPath, QPen
 
 from mastra_desktop.ui.icons import Icons
-from mastra_desktop.ui.markdown import Span
+from mastra_desktop.ui.markdown_inline import Span
 from mastra_desktop.ui.widgets.painting import draw_box
 from mastra_desktop.ui.widgets.spinner import draw_spinner
 from mastra_desktop.ui.widgets.transcript_style import Style
@@ -25,13 +25,18 @@ _CARD_ICON = {"danger": "circle-x", "warn": "circle-alert", "info": "info"}
 
 @dataclass(frozen=True, slots=True)
 class Hot:
-    """Something that can be pressed. `kind`: fold, copy, link, card, action or sibling."""
+    """Something that can be pressed. `kind`: fold, copy, link, cite, sources, source, card, action
+    or sibling."""
 
     kind: str
     id: str
     rect: QRect
     label: str
     icon: str = ""
+
+    def moved(self, dx: int, dy: int) -> Hot:
+        """The same at another place."""
+        return replace(self, rect=self.rect.translated(dx, dy))
 
     @property
     def key(self) -> tuple[str, str]:
@@ -53,16 +58,19 @@ class Look:
     angle: float = 0.0
 
 
-def _box(painter: QPainter, look: Look, rect: QRect, key: tuple[str, str], *, radius: int = 6) -> None:
+def paint_quiet_box(
+    painter: QPainter, look: Look, rect: QRect, key: tuple[str, str], *, radius: int = 6
+) -> None:
     """Background of a quiet button and the focus ring."""
     style = look.style
     if look.hot == key:
         fill = "surface.pressed" if look.pressed else "surface.hover"
         draw_box(painter, QRectF(rect), radius, style.color(fill))
-    _ring(painter, look, rect, key, radius)
+    paint_ring(painter, look, rect, key, radius)
 
 
-def _ring(painter: QPainter, look: Look, rect: QRect, key: tuple[str, str], radius: int) -> None:
+def paint_ring(painter: QPainter, look: Look, rect: QRect, key: tuple[str, str], radius: int) -> None:
+    """The focus ring around what `key` names, if the keyboard is on it."""
     if look.focus == key:
         color = look.style.color("border.focus")
         draw_box(painter, QRectF(rect).adjusted(-2, -2, 2, 2), radius + 2, None, color, 2)
@@ -156,7 +164,7 @@ def paint_fold(painter: QPainter, look: Look, view: TurnView, rect: QRect, *, op
     font = style.theme.font("small")
     wide = QFontMetrics(font).horizontalAdvance(label)
     box = QRect(rect.left() - 6, rect.top(), wide + 40, rect.height())
-    _box(painter, look, box, ("fold", ""))
+    paint_quiet_box(painter, look, box, ("fold", ""))
     look.icons.paint(painter, QRect(rect.left(), rect.top(), 14, rect.height()), "brain", "text.tertiary")
     painter.setFont(font)
     painter.setPen(style.color("text.secondary"))
@@ -170,7 +178,7 @@ def paint_copy(painter: QPainter, look: Look, rect: QRect, index: str, label: st
     style = look.style
     key = ("copy", index)
     done = look.done == key
-    _box(painter, look, rect, key, radius=5)
+    paint_quiet_box(painter, look, rect, key, radius=5)
     color = "success.fg" if done else "text.primary" if look.hot == key else "text.secondary"
     icon = QRect(rect.left() + 8, rect.top() + 5, 14, 14)
     look.icons.paint(painter, icon, "check" if done else "copy", color)
@@ -219,7 +227,7 @@ def paint_actions(
 
 def _paint_icon_button(painter: QPainter, look: Look, area: Hot, *, labelled: bool = False) -> None:
     done = look.done == area.key
-    _box(painter, look, area.rect, area.key)
+    paint_quiet_box(painter, look, area.rect, area.key)
     color = "success.fg" if done else "text.primary" if look.hot == area.key else "text.secondary"
     icon = QRect(area.rect.left() + 5, area.rect.top() + 5, _BUTTON - 10, _BUTTON - 10)
     look.icons.paint(painter, icon, "check" if done else area.icon, color)
@@ -334,7 +342,7 @@ class CardLayout:
             fill = "surface.pressed" if pressed else "surface.hover" if hot else "control.bg"
             draw_box(painter, QRectF(rect), 6, style.color(fill), style.color("border.strong"))
             color = "text.primary"
-        _ring(painter, look, rect, key, 6)
+        paint_ring(painter, look, rect, key, 6)
         left = rect.left() + 11
         if action.icon:
             look.icons.paint(painter, QRect(left - 1, rect.top(), 14, rect.height()), action.icon, color)
@@ -352,4 +360,5 @@ def estimate_height(view: TurnView, style: Style, width: int) -> int:
         per_line = min(532, width) / style.letter
         return 28 + max(1, math.ceil(len(text) / per_line), text.count("\n") + 1) * style.line
     per_line = (width - 40) / style.letter
-    return 74 + math.ceil(len(text) / per_line + text.count("\n") * 0.6) * style.line
+    sources = 26 if view.sources and not view.streaming else 0
+    return 74 + sources + math.ceil(len(text) / per_line + text.count("\n") * 0.6) * style.line

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
 from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from mastra_desktop.ui.highlight import Highlighter
-from mastra_desktop.ui.markdown import Block, InlineReader, MarkdownStream, plain_blocks
+from mastra_desktop.ui.markdown import Block, MarkdownStream, plain_blocks
+from mastra_desktop.ui.markdown_inline import InlineReader
 from mastra_desktop.ui.widgets.transcript_blocks import Piece, RulePiece, TextPiece, gap_above
 from mastra_desktop.ui.widgets.transcript_code import CodePiece
 from mastra_desktop.ui.widgets.transcript_heights import Heights
@@ -26,15 +27,17 @@ Spot = tuple[int, int]
 
 
 class Flow:
-    """Pieces from top to bottom. Heights are estimates until a piece was seen."""
+    """Pieces from top to bottom. Heights are estimates until a piece was seen. `sources` can be cited."""
 
-    def __init__(self, style: Style, highlighter: Highlighter, width: int, *, plain: bool = False) -> None:
+    def __init__(
+        self, style: Style, highlighter: Highlighter, width: int, *, plain: bool = False, sources: int = 0
+    ) -> None:
         self._style = style
         self._highlighter = highlighter
         self._width = width
         self._plain = plain
         self._stream = MarkdownStream()
-        self._reader = InlineReader()
+        self._reader = InlineReader(sources)
         self._cost = 0.0
         self._rest_until = 0.0
         self._pending = ""
@@ -341,3 +344,14 @@ def part_of(selected: tuple[Spot, Spot], index: int, piece: Piece) -> Range | No
 
 def _table_of(piece: Piece | None) -> Table | None:
     return piece.table if isinstance(piece, RowPiece) else None
+
+
+def renewed(flow: Flow, old: str, new: str, make: Callable[[], Flow], *, anew: bool = False) -> Flow:
+    """The flow with another text: what only grew is appended, what changed is read again."""
+    if old == new:
+        return flow
+    if anew or not new.startswith(old):
+        flow, old = make(), ""
+    if len(new) > len(old):
+        flow.append(new[len(old) :])
+    return flow

@@ -56,6 +56,7 @@ class Keys:
 
     def focus_out(self) -> None:
         """Focus is elsewhere."""
+        self._view.hover.point_at(None, None)
         self._ring, self.hot_key = False, None
         self._view.viewport().update()
 
@@ -155,11 +156,13 @@ class Keys:
             return False
         found = next((area for area in self._areas() if area.key == self.hot_key), None)
         if found is not None:
-            self._view.trigger(self.focused, found)
+            self._view.press.trigger(self.focused, found)
         return found is not None
 
     def _tell(self) -> None:
         self._view.viewport().update()
+        hot = next((area for area in self._areas() if area.key == self.hot_key), None)
+        self._view.hover.point_at(self.focused, hot, at_once=True)
         if self.focused is not None:
             announce_focus(self._view, self.focused)
 

@@ -37,6 +37,7 @@ class TurnList:
         self._highlighter = Highlighter()
         self._laid: OrderedDict[str, Turn] = OrderedDict()
         self._opened: set[str] = set()
+        self._with_sources: set[str] = set()
         self.views: list[TurnView] = []
         self.index: dict[str, int] = {}
         self.heights = Heights()
@@ -131,6 +132,13 @@ class TurnList:
         turn.open = turn_id in self._opened
         self.heights[self.index[turn_id]] = turn.height
 
+    def toggle_sources(self, turn_id: str) -> None:
+        """Open or fold the sources of a turn."""
+        self._with_sources ^= {turn_id}
+        turn = self.turn(self.index[turn_id])
+        turn.show_sources(turn_id in self._with_sources)
+        self.heights[self.index[turn_id]] = turn.height
+
     def turn(self, number: int) -> Turn:
         """The layout of a turn, made if needed."""
         view = self.views[number]
@@ -138,6 +146,8 @@ class TurnList:
         if found is None:
             found = Turn(view, self.style, self.quiet, self._icons, self._highlighter, self.width)
             found.open = view.id in self._opened
+            if view.id in self._with_sources:
+                found.show_sources(True)
             self._laid[view.id] = found
             self.heights[number] = found.height
         else:

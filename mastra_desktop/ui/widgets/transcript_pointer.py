@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QMenu
 
 from mastra_desktop.ui.widgets.transcript_chrome import Hot
+from mastra_desktop.ui.widgets.transcript_citations import doubt_tip
 from mastra_desktop.ui.widgets.transcript_code import CodePiece
 from mastra_desktop.ui.widgets.transcript_select import End
 from mastra_desktop.ui.widgets.transcript_turn import TEXT_LEFT
@@ -51,6 +52,7 @@ class Pointer(QObject):
         self._at = QPoint(-1, -1)
         if self.hovered is not None or self.hot is not None:
             self.hovered, self.hot, self._link = None, None, ""
+            self._view.hover.point_at(None, None)
             self._view.viewport().update()
 
     def rehover(self) -> None:
@@ -62,7 +64,12 @@ class Pointer(QObject):
         """The tooltip for what the pointer is on."""
         if self._link:
             return self._link
-        return self.hot.label if self.hot is not None and self.hot.kind in ("action", "sibling") else ""
+        if self.hot is not None:
+            return self.hot.label if self.hot.kind in ("action", "sibling") else ""
+        found = self._view.to_turn(self._at) if self._at.x() >= 0 else None
+        if found is not None and self._view.turns.turn(found[0]).doubtful_at(found[1], found[2]):
+            return doubt_tip()
+        return ""
 
     def _find(self, at: QPoint) -> tuple[int, Hot | None, str] | None:
         """(turn number, hot area, link) under a point."""
@@ -84,6 +91,7 @@ class Pointer(QObject):
         hot, self._link = (found[1], found[2]) if found is not None else (None, "")
         if (hovered, hot) != (self.hovered, self.hot):
             self.hovered, self.hot = hovered, hot
+            self._view.hover.point_at(hovered, hot)
             self._view.viewport().update()
         shape = Qt.CursorShape.ArrowCursor
         if hot is not None or self._link:
@@ -218,13 +226,13 @@ class Pointer(QObject):
                 and self.hot is not None
                 and found[1].key == self.hot.key
             ):
-                view.trigger(found[0], found[1])
+                view.press.trigger(found[0], found[1])
             self._hover(at)
             return
         if self._selecting:
             self._selecting = False
             if not self._moved and self._link and view.selection.empty:
-                view.open_link(self._link)
+                view.press.open_link(self._link)
             clipboard = QGuiApplication.clipboard()
             if clipboard.supportsSelection() and not view.selection.empty:
                 clipboard.setText(view.selected_text(), clipboard.Mode.Selection)

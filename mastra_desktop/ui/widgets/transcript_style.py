@@ -3,13 +3,17 @@
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QTextCharFormat, QTextOption
 
-from mastra_desktop.ui.markdown import BOLD, CODE, ITALIC, STRIKE
+from mastra_desktop.ui.markdown_inline import BOLD, CODE, ITALIC, STRIKE
 from mastra_desktop.ui.theme import Theme
 
 INDENT = {"q": 14, "b": 18, "o": 28}
 """Width of one container in pixels, by its letter in `Block.inside`."""
 CHIP = 4
 """Room left and right of inline code in pixels."""
+CITE = 17
+"""Height and least width of a citation's chip."""
+CITE_LEFT, CITE_RIGHT = 2, 1
+"""Room beside a citation's chip in pixels."""
 
 
 class Style:
@@ -35,6 +39,8 @@ class Style:
         self.no_wrap = QTextOption()
         self.no_wrap.setWrapMode(QTextOption.WrapMode.NoWrap)
         self.no_wrap.setTabStopDistance(self.mono_width * 4)
+        self.cite_font = theme.font("caption", 600, tabular=True)
+        self._cites: dict[int, tuple[QTextCharFormat, int]] = {}
         self._formats: dict[tuple[int, bool, bool], QTextCharFormat] = {}
         self._syntax: dict[str, QTextCharFormat] = {}
         self._headings: dict[int, QFont] = {}
@@ -79,6 +85,23 @@ class Style:
                 found.setFontLetterSpacingType(QFont.SpacingType.AbsoluteSpacing)
                 found.setFontLetterSpacing(CHIP)
         return found
+
+    def cite_format(self, length: int) -> tuple[QTextCharFormat, int]:
+        """The look of a citation of so many characters, and the width of its chip.
+
+        Its text is there for the clipboard and stays unseen; it takes the room that the chip is painted in.
+        """
+        if length not in self._cites:
+            metrics = QFontMetricsF(self.cite_font)
+            wide = max(CITE, round(metrics.horizontalAdvance("0" * (length - 2))) + 10)
+            look = QTextCharFormat()
+            look.setFont(self.cite_font)
+            look.setForeground(QColor(0, 0, 0, 0))
+            natural = metrics.horizontalAdvance("[" + "0" * (length - 2) + "]")
+            look.setFontLetterSpacingType(QFont.SpacingType.AbsoluteSpacing)
+            look.setFontLetterSpacing((wide + CITE_LEFT + CITE_RIGHT - natural) / length)
+            self._cites[length] = look, wide
+        return self._cites[length]
 
     def syntax(self, name: str) -> QTextCharFormat:
         """The colour of a `syntax.*` token as a text format."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QPainter
 
-from mastra_desktop.ui.markdown import Block, InlineReader
-from mastra_desktop.ui.widgets.transcript_blocks import Piece, find_words
+from mastra_desktop.ui.markdown import Block
+from mastra_desktop.ui.markdown_inline import InlineReader
+from mastra_desktop.ui.widgets.transcript_blocks import Piece, citations_of, find_words
 from mastra_desktop.ui.widgets.transcript_style import Style
 from mastra_desktop.ui.widgets.transcript_text import Range, RichText, utf16_length
 
@@ -177,6 +178,15 @@ class RowPiece(Piece):
                 if rects:
                     found.append((rects[0].translated(left + 12, self._padding).toAlignedRect(), target))
             left += self._columns[index]
+        return found
+
+    def citations(self) -> list[tuple[QRect, int, int]]:
+        found = []
+        left, before = self.indent, 0
+        for cell, wide in zip(self.cells, self._columns, strict=False):
+            found += citations_of(cell, left + 12, self._padding, before)
+            left += wide
+            before += utf16_length(cell.text) + 1
         return found
 
     def link_at(self, x: int, y: int) -> str:

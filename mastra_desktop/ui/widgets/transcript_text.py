@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import cast
 
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextLayout, QTextLine, QTextOption
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QTextLayout, QTextLine, QTextOption
 
-from mastra_desktop.ui.markdown import CODE, Span
-from mastra_desktop.ui.widgets.transcript_style import ALIGNMENTS, CHIP, Style
+from mastra_desktop.ui.markdown_inline import CITATION, CODE, Span
+from mastra_desktop.ui.widgets.painting import draw_box
+from mastra_desktop.ui.widgets.transcript_style import ALIGNMENTS, CHIP, CITE, CITE_LEFT, Style
 
 Range = tuple[int, int]
 
@@ -28,6 +29,7 @@ class RichText:
     def __init__(self, spans: Sequence[Span], style: Style, font: QFont, line: int, color: QColor) -> None:
         self.text = "".join(span.text for span in spans)
         self.links: list[tuple[int, int, str]] = []
+        self.citations: list[tuple[int, int, int]] = []
         self.height = 0
         self._style = style
         self._line = line
@@ -44,6 +46,11 @@ class RichText:
         at = 0
         for index, span in enumerate(spans):
             length = utf16_length(span.text)
+            if span.style & CITATION:
+                self.citations.append((at, at + length, int(span.text[1:-1])))
+                formats.append(format_range(at, length, self._style.cite_format(length)[0]))
+                at += length
+                continue
             code = bool(span.style & CODE)
             before_code = index + 1 < len(spans) and bool(spans[index + 1].style & CODE)
             linked = bool(span.link)
@@ -103,6 +110,27 @@ class RichText:
             overlays.append(format_range(selected[0], selected[1] - selected[0], self._style.selected))
         painter.setPen(self._color)
         self._layout.draw(painter, QPointF(x, y), overlays)
+        for start, end, number in self.citations:
+            rect = self.citation_rect(start, end)
+            if rect is not None:
+                paint_citation(painter, self._style, rect.translated(x, y), number)
+
+    def paint_doubt(self, painter: QPainter, x: float, y: float, part: Range) -> None:
+        """A dotted line under a range of the text."""
+        pen = QPen(self._style.color("text.tertiary"), 1.4, Qt.PenStyle.DotLine, Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        for rect in self.rects(*part):
+            bottom = round(rect.bottom() - 2) + 0.5
+            painter.drawLine(QPointF(x + rect.left(), y + bottom), QPointF(x + rect.right(), y + bottom))
+
+    def citation_rect(self, start: int, end: int) -> QRectF | None:
+        """Where a citation's chip stands."""
+        rects = self.rects(start, end)
+        if not rects:
+            return None
+        wide = self._style.cite_format(end - start)[1]
+        top = rects[0].top() + (self._line - CITE) / 2 - 1
+        return QRectF(round(rects[0].left()) + CITE_LEFT, round(top), wide, CITE)
 
     def _paint_chip(self, painter: QPainter, x: float, y: float, start: int, end: int) -> None:
         style = self._style
@@ -151,6 +179,15 @@ class RichText:
             if any(rect.contains(x, y) for rect in self.rects(start, end)):
                 return target
         return ""
+
+
+def paint_citation(painter: QPainter, style: Style, rect: QRectF, number: int, *, on: bool = False) -> None:
+    """The chip of a source; `on` while it is looked at."""
+    fill, edge = ("accent.fill", "accent.fill") if on else ("accent.subtle", "accent.border")
+    draw_box(painter, rect, 4, style.color(fill), style.color(edge))
+    painter.setFont(style.cite_font)
+    painter.setPen(style.color("text.onAccent" if on else "accent.fg"))
+    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, str(number))
 
 
 def _x_of(line: QTextLine, position: int) -> float:

@@ -21,8 +21,10 @@ from mastra_desktop.ui.widgets.transcript_chrome import (
     paint_fold,
     paint_header,
 )
+from mastra_desktop.ui.widgets.transcript_citations import CitedText
 from mastra_desktop.ui.widgets.transcript_code import CODE_HEADER, CodePiece
-from mastra_desktop.ui.widgets.transcript_flow import Flow, Spot
+from mastra_desktop.ui.widgets.transcript_flow import Flow, Spot, renewed
+from mastra_desktop.ui.widgets.transcript_sources import SourcesLayout
 from mastra_desktop.ui.widgets.transcript_style import Style
 from mastra_desktop.ui.widgets.transcript_text import Range
 from mastra_desktop.ui.widgets.transcript_view import TurnView
@@ -68,15 +70,25 @@ class Turn:
         self._style, self._quiet, self._icons, self._highlighter = style, quiet, icons, highlighter
         self.user = view.kind == "user"
         self.open = False
-        self.body = Flow(style, highlighter, self._body_room(), plain=self.user)
-        self.thought = Flow(quiet, highlighter, self._body_room() - 16)
+        self._sources_open = False
+        self.body = self._make_body()
+        self.thought = self._make_thought()
         self._bubble = 0
         self._card: CardLayout | None = None
+        self._cited: CitedText | None = None
         if view.text:
             self.body.append(view.text)
         if view.reasoning:
             self.thought.append(view.reasoning)
         self._fit()
+
+    def _make_body(self) -> Flow:
+        last = max((source.n for source in self.view.sources), default=0)
+        room = self._body_room()
+        return Flow(self._style, self._highlighter, room, plain=self.user, sources=last)
+
+    def _make_thought(self) -> Flow:
+        return Flow(self._quiet, self._highlighter, self._body_room() - 16)
 
     def _body_room(self) -> int:
         if not self.user:
@@ -92,6 +104,18 @@ class Turn:
             self._bubble = self.body.width + 28
         card = self.view.card
         self._card = CardLayout(card, self._style, self._body_room()) if card is not None else None
+        self._fit_sources()
+
+    def _fit_sources(self) -> None:
+        view, room = self.view, self._body_room()
+        self._sources: SourcesLayout | None = None
+        if view.notice or (view.sources and not view.streaming):
+            self._sources = SourcesLayout(view, self._style, room, opened=self._sources_open)
+
+    def show_sources(self, opened: bool) -> None:
+        """Unfold the sources, or fold them."""
+        self._sources_open = opened
+        self._fit_sources()
 
     def set_width(self, width: int) -> None:
         """Lay out again for another column width; text is measured when seen."""
@@ -103,24 +127,14 @@ class Turn:
     def update(self, view: TurnView) -> None:
         """Show another state. Text that only grew is appended; text that changed is read again."""
         old, self.view = self.view, view
-        self.body = self._renew(
-            self.body, old.text, view.text, self._style, self._body_room(), plain=self.user
-        )
-        quiet = self._quiet
-        self.thought = self._renew(self.thought, old.reasoning, view.reasoning, quiet, self._body_room() - 16)
+        if len(old.sources) == len(view.sources):
+            self.body = renewed(self.body, old.text, view.text, self._make_body, anew=self.user)
+        else:  # what is a citation changed
+            self.body = self._make_body()
+            self.body.append(view.text)
+        self.thought = renewed(self.thought, old.reasoning, view.reasoning, self._make_thought)
+        self._cited = None
         self._fit()
-
-    def _renew(
-        self, flow: Flow, old: str, new: str, style: Style, width: int, *, plain: bool = False
-    ) -> Flow:
-        if old == new:
-            return flow
-        if plain or not new.startswith(old):
-            flow = Flow(style, self._highlighter, width, plain=plain)
-            old = ""
-        if len(new) > len(old):
-            flow.append(new[len(old) :])
-        return flow
 
     def append(self, delta: str) -> int:
         """Add to the text. Returns the y position from which on the turn changed."""
@@ -175,13 +189,22 @@ class Turn:
         return self.body_top + self.body.height
 
     @property
+    def _sources_top(self) -> int:
+        return self.body_bottom + 6
+
+    @property
+    def _text_bottom(self) -> int:
+        """Where the text ends, with what it stands on."""
+        return self._sources_top + self._sources.height if self._sources else self.body_bottom
+
+    @property
     def _card_top(self) -> int:
-        return self.body_bottom + (8 if self.body.height else 4)
+        return self._text_bottom + (8 if self.body.height else 4)
 
     @property
     def _actions_top(self) -> int:
         card = self._card
-        return (self._card_top + card.height if card else self.body_bottom) + (
+        return (self._card_top + card.height if card else self._text_bottom) + (
             6 if self.body.height or card else 0
         )
 
@@ -199,7 +222,7 @@ class Turn:
             return self.body.height + 16 + (self._card.height + 8 if self._card else 0) + GAP
         if self.has_actions:
             return self._actions_top + _ACTIONS + GAP
-        return (self._card_top + self._card.height if self._card else self.body_bottom) + GAP
+        return (self._card_top + self._card.height if self._card else self._text_bottom) + GAP
 
     def flow(self, number: int) -> Flow:
         return self.body if number else self.thought
@@ -294,6 +317,18 @@ class Turn:
                     return piece.link_at(x - left, y - top - at)
         return ""
 
+    @property
+    def cited(self) -> CitedText:
+        """Citations, and sentences that nothing backs."""
+        if self._cited is None or self._cited.flow is not self.body:
+            self._cited = CitedText(self.view, self.body, self._style)
+        return self._cited
+
+    def doubtful_at(self, x: int, y: int) -> bool:
+        """Whether a point lies on a sentence that nothing seems to back."""
+        left, top = self.flow_origin(1)
+        return self.cited.doubtful_at(x - left, y - top)
+
     def code_at(self, y: int) -> tuple[CodePiece, int] | None:
         """The code block at a y position and its own top."""
         top = self.body_top
@@ -326,6 +361,10 @@ class Turn:
             elif links and piece.laid:
                 for rect, target in piece.links():
                     areas.append(Hot("link", target, rect.translated(left, top + at), target))
+            if self.view.sources and piece.laid:
+                areas += [hot.moved(left, top + at) for hot in self.cited.areas(index, piece)]
+        if self._sources is not None:
+            areas += self._sources.hot_areas(TEXT_LEFT, self._sources_top)
         if self._card is not None:
             areas += self._card.hot_areas(self.body_left if not self.user else TEXT_LEFT, self._card_top)
         if self.user:
@@ -376,6 +415,9 @@ class Turn:
                 paint_actions(painter, look, view, self._actions_rect().translated(0, y))
         part = selected.within(1, self.body.end()) if selected is not None else None
         self.body.paint(painter, self.body_left, y + self.body_top, clip, part, words)
+        self.cited.paint(painter, look, self.body_left, y + self.body_top, clip)
+        if self._sources is not None and clip[1] > y + self._sources_top:
+            self._sources.paint(painter, look, TEXT_LEFT, y + self._sources_top)
         self._paint_copies(painter, look, y, clip)
         if self._card is not None:
             left = self.body_left if not self.user else TEXT_LEFT

@@ -28,8 +28,28 @@ class TurnCard:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceView:
+    """A passage that an answer was given. `marks` are the (start, end) of the question's words in `text`.
+
+    `note` is its place and how well it matches; `label` names it for who does not see it.
+    """
+
+    n: int
+    document: str
+    note: str
+    text: str
+    label: str
+    marks: tuple[tuple[int, int], ...] = ()
+    cited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TurnView:
-    """One message. `siblings` is (index, count) of this try or edit, counted from 1."""
+    """One message. `siblings` is (index, count) of this try or edit, counted from 1.
+
+    `sources` (cited ones first) make `[n]` in the text a chip; `unsupported` are the (start, end) in `text`
+    of sentences that none of them seems to back. `notice` says what the search had to do without.
+    """
 
     id: str
     kind: Literal["user", "assistant"]
@@ -47,3 +67,6 @@ class TurnView:
     actions: tuple[TurnAction, ...] = ()
     card: TurnCard | None = None
     streaming: bool = False
+    sources: tuple[SourceView, ...] = ()
+    unsupported: tuple[tuple[int, int], ...] = ()
+    notice: str = ""
