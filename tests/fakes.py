@@ -16,6 +16,7 @@ order (the last one repeats), else the one that the model's name in the request 
     html, garbage        a web page, random bytes               empty      an answer without text
     markdown, reasoning  what their names say                   long-N     N pieces
     echo                 repeats the last message               crlf, multi-byte, keepalive
+    cites                cites passages [1] and [2]
     no-tools             400 for a request with tools           only-auto  400 for a forced call
 
 Asked with tools by a name that says nothing of them, it calls the first one.

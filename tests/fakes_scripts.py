@@ -35,6 +35,15 @@ def greet(name: str) -> str:
 > A quote ends it. 你好，世界。
 """
 
+# Of the passages it is given: cites two, one of them in a list, code that looks like it, and a claim of its own.
+CITES = """The refund worker takes the ledger lock before it calls the card network [1].
+
+- Above one second, **check the order** of lock and call [1][2]
+- The switch `lock[1]` is off
+
+The elephants of the savanna remember every journey for decades.
+"""
+
 # Inside a stream; other wire formats have another one in its place.
 ERROR_EVENT = '{"error":{"message":"The server is overloaded","type":"server_error","code":"server_error"}}'
 
@@ -129,6 +138,8 @@ def script_for(model: str, normal: Script, said: str = "") -> Script:
             return replace(normal, pieces=())
         case "markdown":
             return replace(normal, pieces=tuple(MARKDOWN[i : i + 7] for i in range(0, len(MARKDOWN), 7)))
+        case "cites":
+            return replace(normal, pieces=tuple(CITES[i : i + 7] for i in range(0, len(CITES), 7)))
         case "reasoning":
             return replace(normal, reasoning=("Let me ", "think. "))
         case "echo":

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mastra_desktop.ui.markdown import MarkdownStream, parse, plain_blocks
-from mastra_desktop.ui.markdown_inline import BOLD, CITATION, CODE, INLINE_LIMIT, InlineReader, Span
+from mastra_desktop.ui.markdown_inline import BOLD, CODE, INLINE_LIMIT, InlineReader, Span
 
 FRAGMENTS = [
     "# H\n", "para", "para two\n", "\n", "\n\n", "- a", "- ", "-", "1. x\n", "2) y\n", "10. z\n", "   ", "    ",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSettings, QTimer, Signal
 
-from mastra_desktop.domain.knowledge import Collection
+from mastra_desktop.domain.knowledge import Collection, DocumentState
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.chat_view import ChatView
@@ -165,17 +166,30 @@ class ChatKnowledge(QObject):
         if target is None and len(collections) == 1:
             target = collections[0]
         target = target or next((c for c in collections if c.name == name), None)
+        made = target is None
         if target is None:
             target = await self._bridge.call(lambda core: core.knowledge.create_collection(name))
         collection = target
         added = await self._bridge.call(
             lambda core: core.knowledge.add(collection.id, paths, on_same_name="keep_both")
         )
-        await self.load()
         there = len(added.documents) + len(added.unchanged)
+        if made and not there:
+            await self._bridge.call(lambda core: core.knowledge.remove_collection(collection.id))
+        await self.load()
         if there and collection.id not in self._view.knowledge:
             self.choose((*self._view.knowledge, collection.id))
         self._tell(added, collection.name, there)
+        await self._tell_failures([document.id for document in added.documents])
+
+    async def _tell_failures(self, ids: list[str]) -> None:
+        """A file that cannot be read is known only when it was tried."""
+        async with aclosing(self._bridge.stream(lambda core: core.knowledge.wait(ids))) as batches:
+            async for batch in batches:
+                for document in batch:
+                    if document.state is DocumentState.FAILED and document.error is not None:
+                        title = self.tr("{file} could not be added").format(file=document.name)
+                        self.notice.emit(title, document.error.message, "danger", "", None)
 
     def _tell(self, added: Added, collection: str, there: int) -> None:
         refused = " ".join(

@@ -1,0 +1,239 @@
+"""Asking documents in the chat: the Knowledge switch, `#`, dropped files, sources that stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit
+
+from mastra_desktop.domain.knowledge import DocumentState
+from mastra_desktop.ui.widgets.knowledge_switch import KnowledgeSwitch
+from tests.ui.desk import Desk
+
+READY_S = 40.0  # a child process that reads is started on the way
+QUESTION = "Why does the refund worker hold the ledger lock?"
+RUNBOOK = """# Locks
+
+The refund worker takes the ledger lock before it calls the card network, so the lock is held until the
+network answers.
+"""
+POOL = "# Pool\n\nEach refund worker holds one of 40 connections while it waits for the ledger lock.\n"
+
+
+def add_collection(desk: Desk, name: str, **files: str) -> str:
+    """A collection whose files can be asked; the chat has seen it."""
+    made = desk.ask_core(lambda core: core.knowledge.create_collection(name))
+    folder = desk.home.home.parent / name
+    folder.mkdir()
+    for stem, text in files.items():
+        (folder / f"{stem}.md").write_text(text, "utf-8")
+    if files:
+        desk.ask_core(lambda core: core.knowledge.add(made.id, [folder]))
+        wait_ready(desk, made.id, len(files))
+    desk.wait(lambda: switch(desk).isVisible())
+    return made.id
+
+
+def wait_ready(desk: Desk, collection_id: str, count: int) -> None:
+    def searchable() -> bool:
+        documents = desk.ask_core(lambda core: core.knowledge.documents(collection_id))
+        ready = (DocumentState.READY, DocumentState.EMBEDDING)
+        return [d.state in ready for d in documents] == [True] * count
+
+    desk.wait(searchable, READY_S)
+
+
+def switch(desk: Desk) -> KnowledgeSwitch:
+    return desk.window.chat.knowledge.switch
+
+
+def toggle(desk: Desk) -> None:
+    QTest.mouseClick(switch(desk).switch, Qt.MouseButton.LeftButton)
+
+
+@pytest.fixture
+def citing(desk: Desk) -> Desk:
+    desk.add_server("normal", "cites")
+    desk.open("cites")
+    return desk
+
+
+# -- the switch --------------------------------------------------------------------------------------
+
+
+def test_without_collections_there_is_no_switch(desk: Desk) -> None:
+    """It comes with the first collection and goes with the last."""
+    desk.open()
+    assert not switch(desk).isVisible()
+    made = add_collection(desk, "Runbooks")
+    desk.ask_core(lambda core: core.knowledge.remove_collection(made))
+    desk.wait(lambda: not switch(desk).isVisible())
+
+
+def test_an_answer_from_knowledge_shows_its_sources_also_after_a_restart(citing: Desk) -> None:
+    """Switched on, the only collection is drawn on; chips, footer and passages are there when it is opened anew."""
+    desk = citing
+    made = add_collection(desk, "Runbooks", runbook=RUNBOOK, pool=POOL)
+    toggle(desk)
+    assert desk.window.chat.view.knowledge == (made,)
+    shown = desk.ask(QUESTION)
+    assert shown.footer.endswith(" · 2 sources")
+    assert {source.document for source in shown.sources if source.cited} == {"runbook.md", "pool.md"}
+    assert len(shown.unsupported) == 1
+    before = [hot.label for hot in desk.pressable(shown).values() if hot.kind == "cite"]
+    assert before
+    desk.close()
+    desk.open("cites")
+    desk.wait(lambda: len(desk.turns) == 2)
+    assert desk.last.sources == shown.sources
+    assert [hot.label for hot in desk.pressable(desk.last).values() if hot.kind == "cite"] == before
+    assert desk.window.chat.view.knowledge == (made,)
+
+
+def test_a_citation_leads_to_its_passage_in_the_reader(citing: Desk) -> None:
+    """The document opens in Knowledge; of a removed one the stored passage is shown, and that it was removed."""
+    desk = citing
+    made = add_collection(desk, "Runbooks", runbook=RUNBOOK, pool=POOL)
+    toggle(desk)
+    shown = desk.ask(QUESTION)
+    cited = next(source for source in shown.sources if source.document == "runbook.md")
+    desk.press(shown, cited.label)
+    pane = desk.window.knowledge
+    assert pane is not None
+    assert desk.window.pages.currentWidget() is pane
+    desk.wait(lambda: "ledger lock" in pane.reader.text.toPlainText())
+    desk.ask_core(lambda core: core.knowledge.remove_collection(made))
+    desk.window.show_page("chat")
+    desk.window.chat.view.transcript.source_activated.emit(shown.id, cited.n)
+
+    def says_removed() -> bool:
+        words = [label.text() for label in pane.reader.findChildren(QLabel)]
+        return any("This document was removed" in text for text in words)
+
+    desk.wait(says_removed)
+
+
+def test_the_choice_is_each_conversations_own_and_that_of_new_chats(citing: Desk) -> None:
+    """Ticking another collection in one chat leaves the others as they were; off and on brings it back."""
+    desk = citing
+    first, second = add_collection(desk, "Runbooks"), add_collection(desk, "Handbook")
+    view = desk.window.chat.view
+    desk.wait(lambda: len(desk.window.chat.knowledge._items()) == 2)
+    toggle(desk)  # nothing to bring back, and two to choose from
+    popup = switch(desk).popup
+    assert popup is not None
+    assert view.knowledge == ()
+    desk.key(Qt.Key.Key_Return)
+    desk.key(Qt.Key.Key_Escape)
+    assert len(view.knowledge) == 1
+    chosen = view.knowledge
+    toggle(desk)
+    assert view.knowledge == ()
+    toggle(desk)
+    assert view.knowledge == chosen
+    desk.ask("one")
+    asked = desk.conversation
+    desk.window.chat.new_chat()
+    desk.wait(lambda: not desk.window.tasks.running("open-conversation"))
+    assert view.knowledge == chosen
+    switch(desk).ticked.emit(second if chosen == (first,) else first)
+    assert len(view.knowledge) == 2
+    desk.window.chat.open(asked)
+    desk.wait(lambda: not desk.window.tasks.running("open-conversation"))
+    assert view.knowledge == chosen
+
+
+def test_hash_offers_the_collections(citing: Desk) -> None:
+    """Choosing one takes the # away and draws on it; what names none stays in the text."""
+    desk = citing
+    made = add_collection(desk, "Runbooks")
+    add_collection(desk, "Handbook")
+    desk.wait(lambda: len(desk.window.chat.knowledge._items()) == 2)
+    desk.write("Look in #")
+    QTest.keyClicks(desk.application.focusWidget(), "run")
+    desk.key(Qt.Key.Key_Return)
+    assert desk.editor.toPlainText() == "Look in "
+    assert desk.window.chat.view.knowledge == (made,)
+    desk.write("#")
+    QTest.keyClicks(desk.application.focusWidget(), "4x")
+    assert desk.editor.toPlainText() == "Look in #4" or desk.editor.toPlainText() == "Look in #4x"
+    assert desk.window.chat.view.knowledge == (made,)
+
+
+def test_nothing_relevant_is_said_below_the_answer(citing: Desk) -> None:
+    """The search found nothing: a line in the turn says so."""
+    desk = citing
+    add_collection(desk, "Empty")
+    toggle(desk)
+    shown = desk.ask("Something else entirely")
+    assert shown.notice == "Nothing relevant was found in the knowledge."
+    assert shown.sources == ()
+
+
+# -- dropped files -----------------------------------------------------------------------------------
+
+
+def drop(target: QPlainTextEdit, *paths: Path) -> None:
+    """A real drag that enters the text box and is let go there."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    none = Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(target.viewport(), QDragEnterEvent(QPoint(5, 5), copy, data, left, none))
+    QApplication.sendEvent(target.viewport(), QDropEvent(QPointF(5, 5), copy, data, left, none))
+
+
+def test_dropped_files_and_folders_are_added_and_drawn_on(citing: Desk, tmp_path: Path) -> None:
+    """Without a collection one is made for them; Knowledge is on, a toast says where they went, text stays text."""
+    desk = citing
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / "pool.md").write_text(POOL, "utf-8")
+    single = tmp_path / "runbook.txt"
+    single.write_text(RUNBOOK, "utf-8")
+    desk.write("Draft")
+    drop(desk.editor, single, folder)
+    desk.wait(lambda: bool(desk.window.chat.view.knowledge))
+    (collection,) = desk.ask_core(lambda core: core.knowledge.collections())
+    assert collection.name == "Dropped files"
+    assert desk.window.chat.view.knowledge == (collection.id,)
+    assert desk.editor.toPlainText() == "Draft"
+    assert switch(desk).switch.isChecked()
+    titles = [label.text() for label in desk.window.findChildren(QLabel) if label.isVisible()]
+    assert "2 files added to Dropped files" in titles
+    wait_ready(desk, collection.id, 2)
+
+
+def test_of_dropped_files_the_one_that_cannot_be_read_is_named(citing: Desk, tmp_path: Path) -> None:
+    """The others are asked all the same."""
+    desk = citing
+    odd, good = tmp_path / "tool.exe", tmp_path / "runbook.md"
+    odd.write_bytes(b"MZ\0\1" * 50)
+    good.write_text(RUNBOOK, "utf-8")
+    drop(desk.editor, odd, good)
+
+    def told() -> bool:
+        shown = [label.text() for label in desk.window.findChildren(QLabel) if label.isVisible()]
+        return "tool.exe could not be added" in shown
+
+    desk.wait(told, READY_S)
+    assert desk.ask(QUESTION).sources
+
+
+def test_an_empty_folder_adds_nothing(citing: Desk, tmp_path: Path) -> None:
+    """No collection is made for it, and Knowledge stays off."""
+    desk = citing
+    (tmp_path / "empty").mkdir()
+    drop(desk.editor, tmp_path / "empty")
+
+    def told() -> bool:
+        shown = [label.text() for label in desk.window.findChildren(QLabel) if label.isVisible()]
+        return "Nothing was added" in shown
+
+    desk.wait(told)
+    assert desk.ask_core(lambda core: core.knowledge.collections()) == []
+    assert desk.window.chat.view.knowledge == ()
