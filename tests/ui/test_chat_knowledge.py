@@ -55,6 +55,18 @@ def toggle(desk: Desk) -> None:
     QTest.mouseClick(switch(desk).switch, Qt.MouseButton.LeftButton)
 
 
+def type_on(desk: Desk, text: str) -> None:
+    """Into whatever has the focus by now."""
+    focused = desk.application.focusWidget()
+    assert focused is not None
+    QTest.keyClicks(focused, text)
+
+
+def drawn_on(desk: Desk) -> tuple[str, ...]:
+    """The collections that the next answer draws on."""
+    return desk.window.chat.view.knowledge
+
+
 @pytest.fixture
 def citing(desk: Desk) -> Desk:
     desk.add_server("normal", "cites")
@@ -79,7 +91,7 @@ def test_an_answer_from_knowledge_shows_its_sources_also_after_a_restart(citing:
     desk = citing
     made = add_collection(desk, "Runbooks", runbook=RUNBOOK, pool=POOL)
     toggle(desk)
-    assert desk.window.chat.view.knowledge == (made,)
+    assert drawn_on(desk) == (made,)
     shown = desk.ask(QUESTION)
     assert shown.footer.endswith(" · 2 sources")
     assert {source.document for source in shown.sources if source.cited} == {"runbook.md", "pool.md"}
@@ -91,7 +103,7 @@ def test_an_answer_from_knowledge_shows_its_sources_also_after_a_restart(citing:
     desk.wait(lambda: len(desk.turns) == 2)
     assert desk.last.sources == shown.sources
     assert [hot.label for hot in desk.pressable(desk.last).values() if hot.kind == "cite"] == before
-    assert desk.window.chat.view.knowledge == (made,)
+    assert drawn_on(desk) == (made,)
 
 
 def test_a_citation_leads_to_its_passage_in_the_reader(citing: Desk) -> None:
@@ -121,30 +133,29 @@ def test_the_choice_is_each_conversations_own_and_that_of_new_chats(citing: Desk
     """Ticking another collection in one chat leaves the others as they were; off and on brings it back."""
     desk = citing
     first, second = add_collection(desk, "Runbooks"), add_collection(desk, "Handbook")
-    view = desk.window.chat.view
     desk.wait(lambda: len(desk.window.chat.knowledge._items()) == 2)
     toggle(desk)  # nothing to bring back, and two to choose from
     popup = switch(desk).popup
     assert popup is not None
-    assert view.knowledge == ()
+    assert drawn_on(desk) == ()
     desk.key(Qt.Key.Key_Return)
     desk.key(Qt.Key.Key_Escape)
-    assert len(view.knowledge) == 1
-    chosen = view.knowledge
+    assert len(drawn_on(desk)) == 1
+    chosen = drawn_on(desk)
     toggle(desk)
-    assert view.knowledge == ()
+    assert drawn_on(desk) == ()
     toggle(desk)
-    assert view.knowledge == chosen
+    assert drawn_on(desk) == chosen
     desk.ask("one")
     asked = desk.conversation
     desk.window.chat.new_chat()
     desk.wait(lambda: not desk.window.tasks.running("open-conversation"))
-    assert view.knowledge == chosen
+    assert drawn_on(desk) == chosen
     switch(desk).ticked.emit(second if chosen == (first,) else first)
-    assert len(view.knowledge) == 2
+    assert len(drawn_on(desk)) == 2
     desk.window.chat.open(asked)
     desk.wait(lambda: not desk.window.tasks.running("open-conversation"))
-    assert view.knowledge == chosen
+    assert drawn_on(desk) == chosen
 
 
 def test_hash_offers_the_collections(citing: Desk) -> None:
@@ -154,14 +165,14 @@ def test_hash_offers_the_collections(citing: Desk) -> None:
     add_collection(desk, "Handbook")
     desk.wait(lambda: len(desk.window.chat.knowledge._items()) == 2)
     desk.write("Look in #")
-    QTest.keyClicks(desk.application.focusWidget(), "run")
+    type_on(desk, "run")
     desk.key(Qt.Key.Key_Return)
     assert desk.editor.toPlainText() == "Look in "
-    assert desk.window.chat.view.knowledge == (made,)
+    assert drawn_on(desk) == (made,)
     desk.write("#")
-    QTest.keyClicks(desk.application.focusWidget(), "4x")
+    type_on(desk, "4x")
     assert desk.editor.toPlainText() == "Look in #4" or desk.editor.toPlainText() == "Look in #4x"
-    assert desk.window.chat.view.knowledge == (made,)
+    assert drawn_on(desk) == (made,)
 
 
 def test_nothing_relevant_is_said_below_the_answer(citing: Desk) -> None:
@@ -197,10 +208,10 @@ def test_dropped_files_and_folders_are_added_and_drawn_on(citing: Desk, tmp_path
     single.write_text(RUNBOOK, "utf-8")
     desk.write("Draft")
     drop(desk.editor, single, folder)
-    desk.wait(lambda: bool(desk.window.chat.view.knowledge))
+    desk.wait(lambda: bool(drawn_on(desk)))
     (collection,) = desk.ask_core(lambda core: core.knowledge.collections())
     assert collection.name == "Dropped files"
-    assert desk.window.chat.view.knowledge == (collection.id,)
+    assert drawn_on(desk) == (collection.id,)
     assert desk.editor.toPlainText() == "Draft"
     assert switch(desk).switch.isChecked()
     titles = [label.text() for label in desk.window.findChildren(QLabel) if label.isVisible()]
@@ -211,14 +222,14 @@ def test_dropped_files_and_folders_are_added_and_drawn_on(citing: Desk, tmp_path
 def test_of_dropped_files_the_one_that_cannot_be_read_is_named(citing: Desk, tmp_path: Path) -> None:
     """The others are asked all the same."""
     desk = citing
-    odd, good = tmp_path / "tool.exe", tmp_path / "runbook.md"
-    odd.write_bytes(b"MZ\0\1" * 50)
+    odd, good = tmp_path / "report.pdf", tmp_path / "runbook.md"
+    odd.write_bytes(b"%PDF-1.7 cut off")
     good.write_text(RUNBOOK, "utf-8")
     drop(desk.editor, odd, good)
 
     def told() -> bool:
         shown = [label.text() for label in desk.window.findChildren(QLabel) if label.isVisible()]
-        return "tool.exe could not be added" in shown
+        return "report.pdf could not be added" in shown
 
     desk.wait(told, READY_S)
     assert desk.ask(QUESTION).sources
@@ -236,4 +247,4 @@ def test_an_empty_folder_adds_nothing(citing: Desk, tmp_path: Path) -> None:
 
     desk.wait(told)
     assert desk.ask_core(lambda core: core.knowledge.collections()) == []
-    assert desk.window.chat.view.knowledge == ()
+    assert drawn_on(desk) == ()

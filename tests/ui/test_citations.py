@@ -138,7 +138,9 @@ def test_pointing_at_a_chip_shows_its_passage_and_leaving_takes_it_away(
     QTest.mouseMove(view.viewport(), middle(view, areas(view, "cite")[0]))
     qtbot.waitUntil(lambda: view.hover.card is not None)
     with qtbot.waitSignal(view.source_activated) as opened:
-        view.hover.card.click()
+        card = view.hover.card
+        assert card is not None
+        card.click()
     assert opened.args == ["a", 1]
     assert view.hover.card is None
 
