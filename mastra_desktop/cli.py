@@ -31,6 +31,7 @@ from mastra_desktop.domain.replies import (
 )
 from mastra_desktop.key_commands import KeyCommands
 from mastra_desktop.knowledge_commands import KnowledgeCommands
+from mastra_desktop.operation_commands import OperationCommands
 from mastra_desktop.ops.logging import operation
 from mastra_desktop.ops.redaction import redact
 from mastra_desktop.paths import Paths, find_paths
@@ -140,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     KeyCommands(_with_core, _print_json, lambda error, as_json: _print_error(error, as_json=as_json)).add_to(
         keys
     )
+
+    OperationCommands(_with_core, _print_json).add_to(commands)
 
     config = commands.add_parser("config", help="check or show the configuration")
     verbs = config.add_subparsers(metavar="check|show", required=True)

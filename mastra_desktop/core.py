@@ -30,6 +30,8 @@ from mastra_desktop.ops.traces import SLOW_S, Traces
 from mastra_desktop.paths import Paths, prepare_home
 from mastra_desktop.providers.registry import Registry
 from mastra_desktop.services.answer_cache import AnswerCache
+from mastra_desktop.services.audit import AuditService
+from mastra_desktop.services.backups import BackupService
 from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.configuration import ConfigurationService, Part
 from mastra_desktop.services.conversations import ConversationsService
@@ -53,7 +55,7 @@ from mastra_desktop.store.secrets import Secrets
 
 KEY_FILE = "keys.encrypted"
 READER_PATIENCE_S = 2.0
-WATCHED = ("window", "serve")  # purposes that last: the others are over before there is much to see
+WATCHED = ("window", "serve")  # purposes that last: measured, audited as started and stopped, backed up
 
 Access = Literal["own", "read"]
 log = get_logger(__name__)
@@ -79,6 +81,8 @@ class Core:
     health: HealthService
     telemetry: TelemetryService
     settings: ConfigurationService
+    audit: AuditService
+    backups: BackupService
     interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
 
 
@@ -119,6 +123,13 @@ async def open_core(
             on_key=known.add,
             on_locked=lambda: bus.publish(KeysLocked()),
         )
+        audit = AuditService(db, secrets, known, beside=None if owning else db.path)
+        await stack.enter_async_context(audit.running())
+        backups = BackupService(paths, db, bus, audit)
+        if owning and purpose in WATCHED:
+            audit.record("app", "app.started", purpose)
+            stack.callback(audit.record, "app", "app.stopped", purpose)
+            await stack.enter_async_context(backups.running())
         registry = Registry(())
         stack.push_async_callback(registry.aclose)
         providers = ProvidersService(paths, environ, loaded, secrets, registry, bus, known)
@@ -185,11 +196,13 @@ async def open_core(
             conversations=conversations,
             knowledge=knowledge,
             providers=providers,
-            keys=KeyService(secrets, providers, bus),
+            keys=KeyService(secrets, providers, bus, audit),
             prices=prices,
             health=HealthService(paths, db, secrets, providers, cache),
             settings=settings,
             telemetry=telemetry,
+            audit=audit,
+            backups=backups,
             interrupted=len(interrupted),
         )
         log.info("stop", purpose=purpose)

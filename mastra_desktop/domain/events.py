@@ -103,6 +103,11 @@ class VectorIndexChanged:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BackupsChanged:
+    """A backup was made, or old ones were thinned."""
+
+
 BusEvent = (
     ConversationChanged
     | LocalModelChanged
@@ -114,4 +119,5 @@ BusEvent = (
     | CollectionChanged
     | DocumentChanged
     | VectorIndexChanged
+    | BackupsChanged
 )

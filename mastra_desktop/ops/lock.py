@@ -22,6 +22,7 @@ _NAMES = {
     "window": "the Mastra Desktop window",
     "serve": "`mastra-desktop serve`",
     "ask": "`mastra-desktop ask`",
+    "restore": "`mastra-desktop restore`",
 }
 
 

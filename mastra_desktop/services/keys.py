@@ -14,6 +14,7 @@ from mastra_desktop.ops.redaction import redact
 
 if TYPE_CHECKING:
     from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.services.audit import AuditService
     from mastra_desktop.services.providers import ProvidersService
     from mastra_desktop.store.secrets import Secrets, Source
 
@@ -50,10 +51,11 @@ class KeyStore:
 class KeyService:
     """Sets, tests, rotates and removes keys. Raises StorageError when the keyring or file refuses."""
 
-    def __init__(self, secrets: Secrets, providers: ProvidersService, bus: Bus) -> None:
+    def __init__(self, secrets: Secrets, providers: ProvidersService, bus: Bus, audit: AuditService) -> None:
         self._secrets = secrets
         self._providers = providers
         self._bus = bus
+        self._audit = audit
 
     async def store(self) -> KeyStore:
         await self._secrets.open()
@@ -71,7 +73,8 @@ class KeyService:
     async def kept(self) -> list[KeyState]:
         """Every key there is: of the configured providers, and those set for one that is still to come."""
         named = [p.id for p in self._providers.config.providers]
-        waiting = (*await self._secrets.kept_names(), *self._providers.kinds())
+        # A name with a dot is no provider's: the audit log's key is kept beside theirs.
+        waiting = (*(n for n in await self._secrets.kept_names() if "." not in n), *self._providers.kinds())
         states = [await self.state(id) for id in dict.fromkeys((*named, *waiting))]
         return [state for state in states if state.source]
 
@@ -84,6 +87,7 @@ class KeyService:
         key = clean_key(key)
         lasting = await self._secrets.set(provider_id, key)
         log.info("key set", provider=provider_id, kept_in=self._secrets.store_name, lasting=lasting)
+        self._audit.record("user", "key.set", provider_id)
         self._bus.publish(ProvidersChanged())
         return await self.state(provider_id)
 
@@ -96,9 +100,11 @@ class KeyService:
         test = await self._providers.test_key(provider_id, key)
         if test.error:
             log.warning("key not rotated", provider=provider_id, code=test.error_code)
+            self._audit.record("user", "key.rotated", provider_id, "failed", test.error)
             return test
         await self._secrets.set(provider_id, key)
         log.info("key rotated", provider=provider_id, kept_in=self._secrets.store_name)
+        self._audit.record("user", "key.rotated", provider_id)
         self._bus.publish(ProvidersChanged())
         return test
 
@@ -118,6 +124,7 @@ class KeyService:
             raise NotFound(f"No key is kept for {provider_id}.", hint=hint)
         await self._secrets.remove(provider_id)
         log.info("key removed", provider=provider_id, from_=state.kept_in)
+        self._audit.record("user", "key.removed", provider_id)
         self._bus.publish(ProvidersChanged())
         return await self.state(provider_id)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +13,9 @@ from pathlib import Path
 
 from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.store.engines import connect_sqlite
+
+_PAGES_AT_ONCE = 2_000  # 8 MB: a moment, after which the copy can be given up
+_STEPS_BETWEEN = 100_000  # of SQLite's machine: some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +43,30 @@ def glance(path: Path) -> Glance:
         return Glance(not tables, row[0] if row else None)
 
 
-def back_up(path: Path, folder: Path, name: str) -> Path:
+def back_up(path: Path, folder: Path, name: str, *, give_up: Callable[[], bool] = lambda: False) -> Path:
     """Copies the database at `path` to `folder/name`, whole and checked; it may be in use meanwhile.
 
-    The copy is made under another name, opened, checked and synced before it takes its own.
+    The copy is made under another name, opened, checked and synced before it takes its own. Once `give_up`
+    says so, it ends within a moment with sqlite3.OperationalError ("interrupted").
     Raises `StorageError` when the copy is not sound, OSError or sqlite3.Error when it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     target, partial = folder / name, folder / f"{name}.partial"
     partial.unlink(missing_ok=True)
+
+    def may_go_on(_status: int = 0, _left: int = 0, _of: int = 0) -> None:
+        if give_up():
+            raise sqlite3.OperationalError("interrupted")
+
     try:
+        partial.touch(mode=0o600)
         with closing(connect_sqlite(path)) as source, closing(connect_sqlite(partial)) as copy:
-            source.backup(copy)
+            source.execute("BEGIN")  # one state throughout: a change meanwhile would begin the copy anew
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            source.backup(copy, pages=_PAGES_AT_ONCE, progress=may_go_on)
+            source.execute("ROLLBACK")
             copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+            copy.set_progress_handler(lambda: int(give_up()), _STEPS_BETWEEN)
             found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if found != "ok":
             raise StorageError(
@@ -62,22 +78,59 @@ def back_up(path: Path, folder: Path, name: str) -> Path:
             os.fsync(file.fileno())
         os.replace(partial, target)
     finally:
-        partial.unlink(missing_ok=True)
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            partial.with_name(partial.name + suffix).unlink(missing_ok=True)
     return target
+
+
+def put_in_place(new: Path, database: Path) -> None:
+    """`new` becomes the database: in one step, and without an old log that would be replayed into it.
+
+    What is there should have been copied before; it is gone afterwards. Raises OSError.
+    """
+    for suffix in ("-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+    os.replace(new, database)
+
+
+def keep_damaged(database: Path) -> Path | None:
+    """A second name for a damaged database and its log, `<name>.corrupt-<time>`; None without a file.
+
+    The database stays where it is, so that there is one at every moment.
+    """
+    if not database.exists():
+        return None
+    aside = _free_name(database)
+    for suffix in ("-wal", ""):
+        part = database.with_name(database.name + suffix)
+        if part.exists():
+            _second_name(part, aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _second_name(path: Path, second: Path) -> None:
+    try:
+        os.link(path, second)
+    except OSError:  # a file system without links
+        shutil.copy2(path, second)
 
 
 def set_aside(path: Path) -> Path:
     """Renames a damaged database, and its log, to `<name>.corrupt-<time>`; returns the new path."""
-    aside = path.with_name(f"{path.name}.corrupt-{stamp()}")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = path.with_name(f"{path.name}.corrupt-{stamp()}-{number}")
+    aside = _free_name(path)
     # The log first: an old log beside a new database would be replayed into it.
     for suffix in ("-wal", "-shm", ""):
         part = path.with_name(path.name + suffix)
         if part.exists():
             os.replace(part, aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _free_name(path: Path) -> Path:
+    aside, number = path.with_name(f"{path.name}.corrupt-{stamp()}"), 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.corrupt-{stamp()}-{number}")
     return aside
 
 
@@ -88,8 +141,15 @@ def stamp() -> str:
 
 def is_sound(path: Path) -> bool:
     """Whether the whole file passes SQLite's check. Reads all of it: seconds for a large one."""
+    return not check(path)
+
+
+def check(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> str:
+    """What SQLite's check of the whole file says first; "" when it is sound."""
     try:
         with closing(connect_sqlite(path, read_only=True)) as conn:
-            return bool(conn.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
-    except sqlite3.Error:
-        return False
+            conn.set_progress_handler(lambda: int(give_up()), _STEPS_BETWEEN)
+            found = str(conn.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if found == "ok" else found

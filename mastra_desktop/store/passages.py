@@ -100,6 +100,12 @@ def add(conn: Connection, seq: int, whole: str, spans: Sequence[PassageSpan]) ->
         conn.execute(_ADD_WORDS, put)
 
 
+def index_all_words(conn: Connection) -> None:
+    """Fills an empty word index from the passages that are there."""
+    for id, heading, words_ in conn.execute(select(_p.id, _p.heading, _p.text)):
+        conn.execute(_ADD_WORDS, {"id": id, "text": _indexed(heading, words_)})
+
+
 def remove(conn: Connection, seq: int, collection_id: str, embedder_id: str, limit: int) -> int:
     """Takes up to `limit` passages of a document out for good, and notes their vectors as removed."""
     rows = conn.execute(_LEAVING, {"seq": seq, "limit_": limit}).all()

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0005"  # the newest revision under migrations/versions; a test holds them together
+HEAD = "0006"  # the newest revision under migrations/versions; a test holds them together
 
 metadata = MetaData()
 
@@ -274,4 +274,20 @@ health_history = Table(
     Column("duration_ms", Float, nullable=False),
     Column("detail", Text, nullable=False),
     Index("ix_health_history_at", "at"),
+)
+
+# Triggers refuse changing and removing rows. `mac` covers the row and the `mac` of the one before.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _Number, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("chain", Text, nullable=False),  # names the key
+    Column("mac", Text, nullable=False),
+    Index("ix_audit_at", "at"),
 )

@@ -42,7 +42,7 @@ def bring_up_to_date(
             "This database does not belong to Mastra Desktop.",
             hint=f"Choose another one in database.url. It was not changed. {engines.path or ''}".strip(),
         )
-    if found.revision is not None and found.revision not in _known_revisions(migrations):
+    if found.revision is not None and found.revision not in known_revisions(migrations):
         raise DatabaseTooNew(
             "The database was written by a later version of Mastra Desktop.",
             hint="Install that version or a later one. The database was not changed.",
@@ -98,7 +98,8 @@ def _config(migrations: Path) -> Config:
     return config
 
 
-def _known_revisions(migrations: Path) -> set[str]:
+def known_revisions(migrations: Path = MIGRATIONS) -> set[str]:
+    """Those that this version can bring up to date, the newest among them."""
     from alembic.script import ScriptDirectory
 
     return {script.revision for script in ScriptDirectory.from_config(_config(migrations)).walk_revisions()}

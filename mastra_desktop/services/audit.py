@@ -1,0 +1,243 @@
+"""Who did what: recorded in order, chained, checked, exported."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from mastra_desktop.domain.audit import EVERYTHING, AuditEntry, AuditFilter
+from mastra_desktop.domain.errors import MastraError
+from mastra_desktop.ops.audit import GAP, KEY_BYTES, Verdict, sign, verify
+from mastra_desktop.ops.logging import get_logger
+from mastra_desktop.services.background import in_background
+from mastra_desktop.store import audit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from mastra_desktop.ops.redaction import KnownSecrets
+    from mastra_desktop.store.database import Database
+    from mastra_desktop.store.secrets import Secrets
+
+# No provider can have a name with a dot, so these never meet a provider's key.
+KEY_NAME = "audit.key"  # <chain>:<key in hex>
+HEAD_NAME = "audit.head"  # <number of the newest row>:<its mac>
+HEAD_EVERY_S = 5.0
+CLOSE_WITHIN_S = 2.0
+MOST_CHARACTERS = 500
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    at: float
+    actor: str
+    action: str
+    target: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`lasting`: whether the key outlives this run, so that a later one can check these rows too."""
+
+    verdict: Verdict
+    lasting: bool
+
+
+class AuditService:
+    """`record` returns at once; what was recorded is written in order, by one task, inside `running`.
+
+    `beside`: the database of the process that owns the data home, when this one does not.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        secrets: Secrets,
+        known: KnownSecrets,
+        *,
+        beside: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db, self._secrets, self._known, self._beside = db, secrets, known, beside
+        self._clock = clock
+        self._waiting: asyncio.Queue[_Act | None] = asyncio.Queue()
+        self._chain, self._key, self._lasting = "", b"", False
+        self._written = self._told = (0, "")  # the newest row, and the one that the keyring knows
+        self._head_at = 0.0
+
+    def record(
+        self, actor: str, action: str, target: str = "", outcome: str = "done", detail: str = ""
+    ) -> None:
+        """Keeps that `actor` ("user", "app", "token <name>") did `action` ("key.set") to `target`.
+
+        `outcome`: done, failed or refused. Secrets are taken out of the text. Never raises.
+        """
+        clean = [self._known.clean(text)[:MOST_CHARACTERS] for text in (actor, target, detail)]
+        self._waiting.put_nowait(_Act(self._clock(), clean[0], action, clean[1], outcome, clean[2]))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Writes what is recorded. On the way out, what waits is written within 2 s."""
+        async with in_background(self._work, "audit", end=self._finish):
+            yield
+
+    async def _finish(self, task: asyncio.Task[None]) -> None:
+        self._waiting.put_nowait(None)
+        await asyncio.wait([task], timeout=CLOSE_WITHIN_S)
+        if not task.done():
+            log.error("the audit log was not finished", waiting=self._waiting.qsize())
+
+    async def entries(
+        self, filter: AuditFilter = EVERYTHING, *, limit: int = 500, before_seq: int | None = None
+    ) -> list[AuditEntry]:
+        """The newest first. What was recorded before is among them."""
+        await self._waiting.join()
+        return await self._db.read(audit.entries, filter, limit=limit, before_seq=before_seq)
+
+    async def verify(self) -> Checked:
+        """Checks every row. Of a chain whose key is not here, rows are counted and checked by their numbers."""
+        await self._waiting.join()
+        await self._save_head(now=True)
+        await self._find_key()
+        head = await self._kept_head()
+        return Checked(await self._db.read(self._look, head), self._lasting)
+
+    async def all(self) -> AsyncGenerator[AuditEntry]:
+        """Every row, oldest first."""
+        await self._waiting.join()
+        after = 0
+        while page := await self._db.read(audit.all_entries, after):
+            for entry in page:
+                yield entry
+            after = page[-1].seq
+
+    @staticmethod
+    def as_json(entry: AuditEntry) -> dict[str, Any]:
+        """Its fields, with the time also in words."""
+        at = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {"time": at, **asdict(entry)}
+
+    async def export(self, target: Path) -> int:
+        """Writes every row into a file as lines of JSON; how many. Raises OSError."""
+        lines = [json.dumps(self.as_json(entry), ensure_ascii=False) async for entry in self.all()]
+        text = "".join(line + "\n" for line in lines)
+        await asyncio.to_thread(target.write_text, text, encoding="utf-8")
+        return len(lines)
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        begun = False
+        while True:
+            act = await self._next()
+            if act is None:
+                with suppress(MastraError):
+                    await self._save_head(now=True)
+                self._waiting.task_done()
+                return
+            try:
+                if not begun:
+                    begun = True
+                    await self._find_gap()
+                await self._find_key()
+                await self._write(act)
+                await self._save_head()
+            except (MastraError, SQLAlchemyError) as error:  # what was asked for happens all the same
+                log.warning("not recorded in the audit log", action=act.action, message=str(error))
+            finally:
+                self._waiting.task_done()
+
+    async def _next(self) -> _Act | None:
+        """The next one; the keyring hears of the newest row in a pause."""
+        while True:
+            try:
+                async with asyncio.timeout(HEAD_EVERY_S if self._told != self._written else None):
+                    return await self._waiting.get()
+            except TimeoutError:
+                with suppress(MastraError):
+                    await self._save_head(now=True)
+
+    async def _write(self, act: _Act) -> None:
+        chain, key = self._chain, self._key
+
+        def make(seq: int, before: str) -> AuditEntry:
+            entry = AuditEntry(
+                seq, act.at, act.actor, act.action, act.target, act.outcome, act.detail, chain, ""
+            )
+            return sign(entry, before, key)
+
+        if self._beside is None:
+            written = await self._db.write(audit.append, make)
+        else:
+            written = await asyncio.to_thread(audit.append_beside, self._beside, make)
+        self._written = (written.seq, written.mac)
+
+    async def _find_key(self) -> None:
+        """The chain's key: kept like a provider's, else one for this run only, which begins a new chain."""
+        if self._lasting:
+            return
+        await self._secrets.open()
+        if not self._secrets.is_persistent:
+            if not self._key:
+                self._chain, self._key = os.urandom(6).hex(), os.urandom(KEY_BYTES)
+            return
+        kept = await self._secrets.get(KEY_NAME)
+        if kept is None:
+            kept = f"{os.urandom(6).hex()}:{os.urandom(KEY_BYTES).hex()}"
+            self._lasting = await self._secrets.set(KEY_NAME, kept)
+        else:
+            self._lasting = True
+        self._chain, _, key = kept.partition(":")
+        self._key = bytes.fromhex(key)
+
+    # -- the newest row, as the keyring knows it ----------------------------------------------------
+
+    async def _find_gap(self) -> None:
+        """Rows that were written and are gone are told by a row, before new ones take their numbers."""
+        await self._find_key()
+        head = await self._kept_head()
+        if head is None or await self._db.read(_has_head, head):
+            return
+        newest, _ = await self._db.read(audit.last)
+        missing = f"row {head[0]} had been written, {newest} were found"
+        log.error("audit rows missing", expected=head[0], found=newest)
+        await self._write(_Act(self._clock(), "app", GAP, "", "failed", missing))
+        await self._save_head(now=True)
+
+    async def _kept_head(self) -> tuple[int, str] | None:
+        if not self._lasting:
+            return None
+        number, _, mac = (await self._secrets.get(HEAD_NAME) or "").partition(":")
+        return (int(number), mac) if number.isdigit() else None
+
+    async def _save_head(self, *, now: bool = False) -> None:
+        if not self._lasting or self._told == self._written:
+            return
+        if now or self._clock() - self._head_at >= HEAD_EVERY_S:
+            self._head_at = self._clock()
+            await self._secrets.set(HEAD_NAME, f"{self._written[0]}:{self._written[1]}")
+            self._told = self._written
+
+    def _look(self, conn: Connection, head: tuple[int, str] | None) -> Verdict:
+        keys = {self._chain: self._key} if self._key else {}
+        return verify(audit.pages(partial(audit.all_entries, conn)), keys, head=head)
+
+
+def _has_head(conn: Connection, head: tuple[int, str]) -> bool:
+    return audit.mac_of(conn, head[0]) == head[1]

@@ -1,0 +1,139 @@
+"""Backups, restoring, checking, rescuing and the audit log from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mastra_desktop.ops.lock import HomeLock
+from tests.cores import make_home
+from tests.fakes import ScriptedProvider
+from tests.test_cli import run
+
+PASSPHRASE = {"MASTRA_PASSPHRASE": "a long passphrase of words"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ScriptedProvider]:
+    with ScriptedProvider() as running:
+        yield running
+
+
+@pytest.fixture
+def place(tmp_path: Path, server: ScriptedProvider) -> Path:
+    return make_home(tmp_path, server.base_url)
+
+
+def ask(home: Path, prompt: str) -> None:
+    assert run(home, "ask", "--model", "work/normal", prompt)[0] == 0
+
+
+def conversations(home: Path) -> list[str]:
+    out = json.loads(run(home, "conversations", "list", "--json")[1])
+    return [c["title"] for c in out["conversations"]]
+
+
+def as_json(home: Path, *args: str, code: int = 0, **more: str) -> Any:
+    found, out, err = run(home, *args, "--json", **more)
+    assert found == code, out + err
+    return json.loads(out)
+
+
+def test_back_up_and_restore(place: Path, tmp_path: Path) -> None:
+    """A backup in a file of one's choice comes back; the state before it is kept and named."""
+    ask(place, "the first question")
+    target = tmp_path / "my backup 备份.db"
+    made = as_json(place, "backup", str(target))
+    assert made == {"file": str(target), "size_bytes": target.stat().st_size}
+    ask(place, "the second question")
+    assert len(conversations(place)) == 2
+    done = as_json(place, "restore", str(target))
+    assert conversations(place) == ["the first question"]
+    code, out, _ = run(place, "restore", done["before"])
+    assert code == 0
+    assert "What was there before is in" in out
+    assert len(conversations(place)) == 2
+
+
+def test_a_backup_while_the_window_is_open(place: Path, tmp_path: Path) -> None:
+    """Backing up needs nobody's leave; restoring names who has the data folder, and changes nothing."""
+    ask(place, "a question")
+    target = tmp_path / "beside.db"
+    lock = HomeLock.acquire(place, "window")
+    try:
+        assert as_json(place, "backup", str(target))["file"] == str(target)
+        before = (place / "mastra.db").read_bytes()
+        code, _, err = run(place, "restore", str(target))
+        assert code == 1
+        assert "in use by the Mastra Desktop window" in err
+        assert (place / "mastra.db").read_bytes() == before
+    finally:
+        lock.release()
+    assert [e["action"] for e in exported(place)] == ["backup.made"]
+
+
+def test_a_file_that_is_no_backup(place: Path, tmp_path: Path) -> None:
+    """Is refused in one sentence."""
+    ask(place, "a question")
+    letter = tmp_path / "letter.txt"
+    letter.write_text("dear all, " * 100)
+    code, _, err = run(place, "restore", str(letter))
+    assert code == 1
+    assert "letter.txt is no backup of Mastra Desktop." in err
+    assert as_json(place, "restore", str(tmp_path / "none"), code=1)["error"]["code"] == "storage"
+    assert conversations(place) == ["a question"]
+
+
+def test_check_and_rescue(place: Path) -> None:
+    """A hole in the database is found; what can be read is put into a new one, and the old file kept."""
+    for n in range(3):
+        ask(place, f"question {n}")
+    assert as_json(place, "database", "check") == {"ok": True, "problem": None}
+    database = place / "mastra.db"
+    with database.open("rb+") as file:
+        file.seek(database.stat().st_size // 2 // 4096 * 4096)
+        file.write(os.urandom(20_000))
+    assert as_json(place, "database", "check", code=1)["ok"] is False
+    done = as_json(place, "database", "rescue")
+    assert Path(done["kept"]).exists()
+    assert as_json(place, "database", "check")["ok"] is True
+    assert "database.rescued" in [e["action"] for e in exported(place)]
+
+
+def exported(home: Path, **more: str) -> list[dict[str, Any]]:
+    code, out, err = run(home, "audit", "export", "--json", **more)
+    assert code == 0, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_the_audit_log_over_several_runs(place: Path, tmp_path: Path) -> None:
+    """With a lasting place for its key, rows of earlier runs are checked too; an altered one is named."""
+    key = b"sk-test-000000000000000000000000"
+    assert run(place, "keys", "set", "work", stdin=key, **PASSPHRASE)[0] == 0
+    assert run(place, "backup", str(tmp_path / "b.db"), **PASSPHRASE)[0] == 0
+    assert run(place, "keys", "remove", "work", **PASSPHRASE)[0] == 0
+    rows = exported(place, **PASSPHRASE)
+    assert [r["action"] for r in rows] == ["key.set", "backup.made", "key.removed"]
+    assert key.decode() not in json.dumps(rows)
+    assert as_json(place, "audit", "verify", **PASSPHRASE) == {
+        "ok": True, "rows": 3, "bad_row": None, "problem": None, "unverifiable_rows": 0,
+    }  # fmt: skip
+    listed = as_json(place, "keys", "list", **PASSPHRASE)["keys"]
+    assert listed == []
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(place / "mastra.db")) as conn, conn:
+        conn.execute("DROP TRIGGER audit_no_delete")
+        conn.execute("DELETE FROM audit WHERE seq = 3")
+    cut = as_json(place, "audit", "verify", code=1, **PASSPHRASE)
+    assert cut["bad_row"] == 3
+    assert run(place, "keys", "set", "work", stdin=key, **PASSPHRASE)[0] == 0
+    later = as_json(place, "audit", "verify", code=1, **PASSPHRASE)
+    assert later["bad_row"] == 3
+    assert "row 3 had been written, 2 were found" in later["problem"]
