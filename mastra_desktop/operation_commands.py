@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,8 +61,10 @@ class OperationCommands:
             sub.add_argument("--json", action="store_true")
 
     def _backup(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
+        target = args.file.absolute()
+
         async def run(core: Core) -> int:
-            made = await core.backups.copy_to(Path(os.path.abspath(args.file)))
+            made = await core.backups.copy_to(target)
             size = made.stat().st_size
             if args.json:
                 self._print_json({"file": str(made), "size_bytes": size})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tests.cores import make_home
 from tests.fakes import ScriptedProvider
 from tests.test_cli import run
 
-PASSPHRASE = {"MASTRA_PASSPHRASE": "a long passphrase of words"}
+PASSPHRASE = "a long passphrase of words"
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,8 @@ def conversations(home: Path) -> list[str]:
     return [c["title"] for c in out["conversations"]]
 
 
-def as_json(home: Path, *args: str, code: int = 0, **more: str) -> Any:
-    found, out, err = run(home, *args, "--json", **more)
+def as_json(home: Path, *args: str, code: int = 0, passphrase: str = "") -> Any:
+    found, out, err = run(home, *args, "--json", MASTRA_PASSPHRASE=passphrase)
     assert found == code, out + err
     return json.loads(out)
 
@@ -95,9 +97,12 @@ def test_check_and_rescue(place: Path) -> None:
         ask(place, f"question {n}")
     assert as_json(place, "database", "check") == {"ok": True, "problem": None}
     database = place / "mastra.db"
+    with closing(sqlite3.connect(database)) as conn:
+        sql = "SELECT rootpage FROM sqlite_master WHERE name = 'ix_messages_depth'"
+        page = conn.execute(sql).fetchone()[0]
     with database.open("rb+") as file:
-        file.seek(database.stat().st_size // 2 // 4096 * 4096)
-        file.write(os.urandom(20_000))
+        file.seek((page - 1) * 4096)
+        file.write(os.urandom(4096))
     assert as_json(place, "database", "check", code=1)["ok"] is False
     done = as_json(place, "database", "rescue")
     assert Path(done["kept"]).exists()
@@ -105,8 +110,8 @@ def test_check_and_rescue(place: Path) -> None:
     assert "database.rescued" in [e["action"] for e in exported(place)]
 
 
-def exported(home: Path, **more: str) -> list[dict[str, Any]]:
-    code, out, err = run(home, "audit", "export", "--json", **more)
+def exported(home: Path, passphrase: str = "") -> list[dict[str, Any]]:
+    code, out, err = run(home, "audit", "export", "--json", MASTRA_PASSPHRASE=passphrase)
     assert code == 0, err
     return [json.loads(line) for line in out.splitlines()]
 
@@ -114,26 +119,23 @@ def exported(home: Path, **more: str) -> list[dict[str, Any]]:
 def test_the_audit_log_over_several_runs(place: Path, tmp_path: Path) -> None:
     """With a lasting place for its key, rows of earlier runs are checked too; an altered one is named."""
     key = b"sk-test-000000000000000000000000"
-    assert run(place, "keys", "set", "work", stdin=key, **PASSPHRASE)[0] == 0
-    assert run(place, "backup", str(tmp_path / "b.db"), **PASSPHRASE)[0] == 0
-    assert run(place, "keys", "remove", "work", **PASSPHRASE)[0] == 0
-    rows = exported(place, **PASSPHRASE)
+    assert run(place, "keys", "set", "work", stdin=key, MASTRA_PASSPHRASE=PASSPHRASE)[0] == 0
+    assert run(place, "backup", str(tmp_path / "b.db"), MASTRA_PASSPHRASE=PASSPHRASE)[0] == 0
+    assert run(place, "keys", "remove", "work", MASTRA_PASSPHRASE=PASSPHRASE)[0] == 0
+    rows = exported(place, PASSPHRASE)
     assert [r["action"] for r in rows] == ["key.set", "backup.made", "key.removed"]
     assert key.decode() not in json.dumps(rows)
-    assert as_json(place, "audit", "verify", **PASSPHRASE) == {
+    assert as_json(place, "audit", "verify", passphrase=PASSPHRASE) == {
         "ok": True, "rows": 3, "bad_row": None, "problem": None, "unverifiable_rows": 0,
     }  # fmt: skip
-    listed = as_json(place, "keys", "list", **PASSPHRASE)["keys"]
+    listed = as_json(place, "keys", "list", passphrase=PASSPHRASE)["keys"]
     assert listed == []
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(place / "mastra.db")) as conn, conn:
         conn.execute("DROP TRIGGER audit_no_delete")
         conn.execute("DELETE FROM audit WHERE seq = 3")
-    cut = as_json(place, "audit", "verify", code=1, **PASSPHRASE)
+    cut = as_json(place, "audit", "verify", code=1, passphrase=PASSPHRASE)
     assert cut["bad_row"] == 3
-    assert run(place, "keys", "set", "work", stdin=key, **PASSPHRASE)[0] == 0
-    later = as_json(place, "audit", "verify", code=1, **PASSPHRASE)
+    assert run(place, "keys", "set", "work", stdin=key, MASTRA_PASSPHRASE=PASSPHRASE)[0] == 0
+    later = as_json(place, "audit", "verify", code=1, passphrase=PASSPHRASE)
     assert later["bad_row"] == 3
     assert "row 3 had been written, 2 were found" in later["problem"]

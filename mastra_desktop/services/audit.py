@@ -111,7 +111,7 @@ class AuditService:
         return await self._db.read(audit.entries, filter, limit=limit, before_seq=before_seq)
 
     async def verify(self) -> Checked:
-        """Checks every row. Of a chain whose key is not here, rows are counted and checked by their numbers."""
+        """Checks every row. Rows whose key is not here are counted, and checked by their numbers."""
         await self._waiting.join()
         await self._save_head(now=True)
         await self._find_key()

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 
 from mastra_desktop.domain.audit import EVERYTHING, AuditEntry, AuditFilter
 from mastra_desktop.store import schema
@@ -106,5 +106,5 @@ def pages(read: Callable[[int], list[AuditEntry]]) -> Iterator[AuditEntry]:
         after = page[-1].seq
 
 
-def _entry(row: Row[Any]) -> AuditEntry:
+def _entry(row: Any) -> AuditEntry:
     return AuditEntry(**row._mapping)
