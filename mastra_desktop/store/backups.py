@@ -1,7 +1,7 @@
 """Backups of the SQLite database: which there are, making one, thinning them, and going back to one.
 
-Names tell what they are: `auto-<time>.db`, `manual-<time>.db`, `before-restore-<time>.db`, and what a migration
-leaves, `before-<revision>-<time>.db`. Times are UTC. No key is in the database, and so none in a backup.
+Names tell what they are: `auto-<time>.db`, `manual-<time>.db`, `before-restore-<time>.db` and what migrations
+leave, `before-<revision>-<time>.db`. Times are UTC. No key is in the database, and so none in a backup.
 """
 
 from __future__ import annotations
