@@ -3,6 +3,10 @@
 SQLite as quality asks for: WAL, synchronous FULL, foreign keys, 5 s of patience, BEGIN IMMEDIATE for
 writes. Python's own transaction handling is switched off (isolation_level None): it begins late, before
 the first change only, so a read followed by a write would not be one transaction.
+
+PostgreSQL gets the same rule: a writing transaction begins with one lock that all processes of this app
+share, so writes happen one after another there too and a read followed by a write never loses an update.
+The lock goes with its connection; a process that is held still while it has it loses it after 15 s.
 """
 
 from __future__ import annotations
@@ -11,17 +15,31 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-READERS = 3  # threads, and connections on SQLite
+from mastra_desktop.domain.errors import StorageError
+
+READERS = 3  # threads, and connections
 _BUSY_TIMEOUT_S = 5.0
+_WRITING_LOCK = 0x6D61737472610001  # "mastra": the same in every process, one per database
+_SERVER_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=15s"
+_CONNECTING: dict[str, Any] = {
+    "connect_timeout": 5,
+    "options": _SERVER_LIMITS,
+    "application_name": "mastra-desktop",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # ms
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """`path` is the file on SQLite and None on a server, where both engines are one."""
+    """`path` is the file on SQLite and None on a server."""
 
     writer: Engine
     reader: Engine
@@ -38,11 +56,11 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def make_engines(url: str, *, read_only: bool) -> Engines:
-    """Engines for `url`; nothing is opened before the first connection."""
+    """Engines for `url`; nothing is opened before the first connection. Raises StorageError for another url."""
     path = sqlite_path(url)
     if path is None:
-        server = create_engine(url, pool_size=READERS + 1, pool_pre_ping=True)
-        return Engines(server, server, None)
+        url = _server_url(url)
+        return Engines(_server_engine(url, writes=not read_only), _server_engine(url, writes=False), None)
     return Engines(
         _sqlite_engine(path, writes=not read_only, read_only=read_only),
         _sqlite_engine(path, writes=False, read_only=read_only),
@@ -69,6 +87,49 @@ def driver_connection(conn: Connection) -> sqlite3.Connection:
     if not isinstance(inner, sqlite3.Connection):
         raise TypeError("this needs SQLite")
     return inner
+
+
+def raw(conn: Connection) -> Any:
+    """The driver's own connection under `conn`: sqlite3's or psycopg's, which both have `execute`."""
+    return conn.connection.driver_connection
+
+
+def is_lost(driver: Any) -> bool:
+    """Whether the transaction under way on a driver's connection is gone, not only its last statement."""
+    if isinstance(driver, sqlite3.Connection):
+        return not driver.in_transaction
+    return bool(driver.closed)
+
+
+def _server_url(url: str) -> str:
+    kind, _, rest = url.partition("://")
+    if kind not in ("postgres", "postgresql", "postgresql+psycopg") or not rest:
+        raise StorageError(
+            "database.url names no database this app can use.",
+            hint="It begins with postgresql:// or sqlite:///, or is empty.",
+        )
+    return f"postgresql+psycopg://{rest}"
+
+
+def _server_engine(url: str, *, writes: bool) -> Engine:
+    """`writes`: one connection, whose transactions have the lock. Else as many as threads read."""
+    engine = create_engine(
+        url,
+        pool_size=1 if writes else READERS,
+        max_overflow=1,
+        pool_timeout=10,
+        pool_pre_ping=True,  # a server that was away is noticed before a statement fails
+        connect_args=_CONNECTING,
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+    )
+    if writes:
+
+        @event.listens_for(engine, "begin")
+        def _begin(conn: Connection) -> None:
+            # Each later statement sees what was committed before it, so all that the lock waited for.
+            raw(conn).execute(f"SELECT pg_advisory_xact_lock({_WRITING_LOCK})")
+
+    return engine
 
 
 def _sqlite_engine(path: Path, *, writes: bool, read_only: bool) -> Engine:

@@ -1,4 +1,4 @@
-"""What a driver's error means for the person. The one place that reads SQLite's codes."""
+"""What a driver's error means for the person. The one place that reads SQLite's and PostgreSQL's codes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, StorageError
 
 _NO_ROOM_BYTES = 1 << 20  # an I/O error with less left than this is a full disk
 _FREE_SPACE = "Free some space; nothing that was saved is lost."
+_ENDED = ("The database server is restarting.", "It is tried anew by itself.", True)
+_BUSY = ("The database server is busy: a change waited too long.", "Try again in a moment.", True)
+# PostgreSQL's codes, or what they begin with: message, hint, whether trying again may help.
+_SERVER_TROUBLE = {
+    "55P03": _BUSY,
+    "57014": _BUSY,
+    "40": _BUSY,
+    "25P03": _BUSY,
+    "57P": _ENDED,
+    "08": _ENDED,
+    "53100": ("The disk of the database server is full.", "Free some space there.", True),
+    "53": ("The database server has no room for more.", "Raise max_connections there, or wait.", True),
+    "28": ("The database server refused the name or password.", "Check database.url.", False),
+    "3D000": ("The database does not exist on the server.", "Make it with createdb, then try again.", False),
+    "42501": (
+        "The database server does not allow this.",
+        "The user in database.url needs to own the database.",
+        False,
+    ),
+    "25006": ("The database server allows reading only.", "Use the primary server in database.url.", False),
+    "XX00": ("The database on the server is damaged.", "Restore it from a backup on the server.", False),
+}
 
 
 @contextmanager
@@ -22,8 +44,8 @@ def translated(path: Path | None, backups: Path | None = None) -> Iterator[None]
     """Raises a `StorageError` in place of a driver's error that is no bug of ours."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error, OSError) as error:
-        meant = translate(error, path, backups)
+    except Exception as error:
+        meant = translate(error, path, backups) if _is_a_drivers(error) else None
         if meant is None:
             raise
         raise meant from error
@@ -35,14 +57,7 @@ def translate(error: Exception, path: Path | None, backups: Path | None = None) 
     if isinstance(cause, OSError):
         return _for_os_error(cause, path)
     if not isinstance(cause, sqlite3.Error):
-        if isinstance(error, OperationalError):
-            return StorageError(
-                "The database server cannot be reached.",
-                hint="Check database.url and whether the server runs.",
-                detail=type(cause).__name__,
-                retryable=True,
-            )
-        return None
+        return _for_server(cause)
     name = getattr(cause, "sqlite_errorname", None) or ""
     detail = f"{name} {cause}".strip()
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
@@ -86,6 +101,34 @@ def damaged(path: Path | None, backups: Path | None, detail: str) -> DatabaseDam
         "The database is damaged and cannot be read.",
         hint=f"The file is {path}. {way}",
         detail=detail,
+    )
+
+
+def _is_a_drivers(error: Exception) -> bool:
+    # By its name: psycopg is only imported where a server is used.
+    return isinstance(error, DBAPIError | sqlite3.Error | OSError) or _is_psycopgs(error)
+
+
+def _is_psycopgs(error: BaseException | None) -> bool:
+    return type(error).__module__.partition(".")[0] == "psycopg"
+
+
+def _for_server(cause: BaseException | None) -> StorageError | None:
+    if not _is_psycopgs(cause):
+        return None
+    code = getattr(cause, "sqlstate", None) or ""
+    detail = f"{code} {type(cause).__name__}: {cause}".strip().partition("\n")[0]
+    for beginning, (message, hint, retryable) in _SERVER_TROUBLE.items():
+        if code.startswith(beginning):
+            return StorageError(message, hint=hint, detail=detail, retryable=retryable)
+    # Without a code: the connection itself. Any other code is a bug, as a broken constraint is.
+    if code or type(cause).__name__ in ("ProgrammingError", "DataError", "NotSupportedError"):
+        return None
+    return StorageError(
+        "The database server cannot be reached.",
+        hint="Check database.url and whether the server runs. It is tried anew by itself.",
+        detail=detail,
+        retryable=True,
     )
 
 

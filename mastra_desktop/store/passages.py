@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam, insert, select, text
 
 from mastra_desktop.domain.knowledge import Document, Passage, PassageSpan, SearchFilter
-from mastra_desktop.store import schema, words
+from mastra_desktop.store import passages_server, schema, words
 from mastra_desktop.store.engines import driver_connection
 from mastra_desktop.store.knowledge_rows import (
     DOCUMENT_COLUMNS,
@@ -90,14 +90,13 @@ def add(conn: Connection, seq: int, whole: str, spans: Sequence[PassageSpan]) ->
     if not rows:
         return
     conn.execute(insert(schema.passages), rows)
-    if conn.dialect.name == "sqlite":
-        place = {"seq": seq, "first": spans[0].index, "last": spans[-1].index}
-        numbers = {position: id for id, position in conn.execute(_NUMBERS, place)}
-        put = [
-            {"id": numbers[row["position"]], "text": _indexed(str(row["heading"]), str(row["text"]))}
-            for row in rows
-        ]
-        conn.execute(_ADD_WORDS, put)
+    place = {"seq": seq, "first": spans[0].index, "last": spans[-1].index}
+    numbers = {position: id for id, position in conn.execute(_NUMBERS, place)}
+    put = [(numbers[row["position"]], _indexed(str(row["heading"]), str(row["text"]))) for row in rows]
+    if conn.dialect.name != "sqlite":
+        passages_server.add(conn, put)
+        return
+    conn.execute(_ADD_WORDS, [{"id": id, "text": whole} for id, whole in put])
 
 
 def index_all_words(conn: Connection) -> None:
@@ -115,6 +114,8 @@ def remove(conn: Connection, seq: int, collection_id: str, embedder_id: str, lim
         conn.execute(
             _REMOVE_WORDS, [{"id": id, "text": _indexed(heading, text)} for id, heading, text, _ in rows]
         )
+    else:
+        passages_server.remove(conn, [row[0] for row in rows])
     noted = [
         {"passage_id": id, "collection_id": collection_id, "embedder_id": embedder_id}
         for id, _, _, embedded in rows
@@ -140,13 +141,16 @@ def search_words(
 
     Not every word must occur. Of a long question, or with very many passages, only the rarest words count.
     """
-    if conn.dialect.name != "sqlite" or not collection_ids:
+    if not collection_ids:
         return []
+    wanted = _wanted(collection_ids, filter)
+    if conn.dialect.name != "sqlite":
+        most = {"tokens": _MAX_TOKENS, "terms": _MAX_TERMS, "rows": _MAX_ROWS}
+        return passages_server.search(conn, wanted, query, limit=limit, **most)
     match = _chosen_terms(conn, query)
     if not match:
         return []
     ranked = iter(driver_connection(conn).execute(_RANKED, (match,)))
-    wanted = _wanted(collection_ids, filter)
     hits: list[tuple[int, float]] = []
     piece = 2 * limit
     while len(hits) < limit and (found := list(islice(ranked, piece))):

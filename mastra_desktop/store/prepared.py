@@ -1,8 +1,7 @@
 """Statements of every turn, made once.
 
 Core takes about 40 µs to run a statement that it has compiled before, SQLite itself about 10. What runs in
-every turn is therefore compiled here and given to SQLite's driver. A server gets it through Core: there the
-way to it costs far more.
+every turn is therefore compiled here and given to the driver, sqlite3 or psycopg.
 
     _TOUCH = Prepared(update(table).where(table.c.id == bindparam("id_")))
     _TOUCH.run(conn, {"id_": id, "updated_at": now}).rowcount
@@ -13,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.expression import Delete, Insert, Select, TextClause, Update
 
-from mastra_desktop.store.engines import driver_connection
+from mastra_desktop.store.engines import raw
 
 
 class Result(Protocol):
@@ -36,17 +35,23 @@ class Prepared:
         self._statement = statement
         # By the names of the values, which say what an insert or update sets: SQL, values of its own.
         self._made: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
+        self._made_for_server: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
 
     def run(self, conn: Connection, values: Mapping[str, Any]) -> Result:
-        """Runs it in the transaction of `conn`. On SQLite a failure is the driver's own error."""
-        if conn.dialect.name != "sqlite":
-            return conn.execute(self._statement, values)
+        """Runs it in the transaction of `conn`. A failure is the driver's own error."""
         names = tuple(values)
-        sql, own = self._made.get(names) or self._make(names)
-        return driver_connection(conn).execute(sql, {**own, **values})
+        if conn.dialect.name == "sqlite":
+            found = self._made.get(names)
+            if found is None:
+                found = self._made[names] = self._make(names, sqlite.dialect(paramstyle="named"))
+        else:
+            found = self._made_for_server.get(names)
+            if found is None:
+                found = self._made_for_server[names] = self._make(names, conn.dialect)
+        sql, own = found
+        done: Result = raw(conn).execute(sql, {**own, **values})
+        return done
 
-    def _make(self, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-        made = self._statement.compile(dialect=dialect(paramstyle="named"), column_keys=names)
-        own = {name: bind.value for name, bind in made.binds.items() if not bind.required}
-        self._made[names] = made.string, own
-        return made.string, own
+    def _make(self, names: tuple[str, ...], dialect: Dialect) -> tuple[str, dict[str, Any]]:
+        made = self._statement.compile(dialect=dialect, column_keys=names)
+        return made.string, {name: bind.value for name, bind in made.binds.items() if not bind.required}

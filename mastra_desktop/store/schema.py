@@ -1,7 +1,7 @@
 """The tables, as the code of this version expects them.
 
 `migrations/` is what makes them; a test compares the two. Times are seconds since the epoch, UTC.
-Full-text tables are FTS5 and exist on SQLite only; `search.py` is all that touches them.
+Full-text tables are not here: FTS5 on SQLite, `tsvector` on a server; `search.py` and `passages.py` know them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0006"  # the newest revision under migrations/versions; a test holds them together
+HEAD = "0007"  # the newest revision under migrations/versions; a test holds them together
 
 metadata = MetaData()
 
@@ -108,6 +108,7 @@ collections = Table(
     Column("paused", Integer, nullable=False),
     Column("watched", Text, nullable=False),
     Column("deleted_at", Float),
+    Column("watched_place", Text, nullable=False, server_default=""),  # whose folder that is
 )
 
 # `deleted_at` 0: gone for good, to be cleared away at the next occasion. `passages` and `embedded` are kept
@@ -123,7 +124,7 @@ documents = Table(
     Column("state", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
-    Column("priority", Integer, nullable=False),
+    Column("priority", _Number, nullable=False),
     Column("done", Integer, nullable=False),
     Column("total", Integer, nullable=False),
     Column("passages", Integer, nullable=False),
@@ -136,6 +137,7 @@ documents = Table(
     Column("searchable", Integer, nullable=False),
     Column("text_bytes", BigInteger, nullable=False),
     Column("deleted_at", Float),
+    Column("place", Text, nullable=False, server_default=""),  # where its file is; "" for everywhere
     Index("ix_documents_collection", "collection_id", "source"),
     Index("ix_documents_state", "state", "priority"),
     Index(
@@ -290,4 +292,21 @@ audit = Table(
     Column("chain", Text, nullable=False),  # names the key
     Column("mac", Text, nullable=False),
     Index("ix_audit_at", "at"),
+)
+
+# On a server only: the processes that share it, and what each of them has taken in hand.
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("seen_at", Float, nullable=False),  # by the server's clock
+)
+claims = Table(
+    "claims",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("process_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
 )

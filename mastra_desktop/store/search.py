@@ -3,17 +3,18 @@
 The rule for `message_search`: a message is in it exactly while its state is not `writing`. The table
 keeps no text of its own, so taking a message out needs the text that went in.
 Hits come newest first: FTS5 walks its lists backwards and stops at the limit, which stays fast for words
-that are in every message; ranking would have to read all of them.
+that are in every message; ranking would have to read all of them. On a server: `search_server.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from mastra_desktop.domain.chat import SearchHit
-from mastra_desktop.store import words
+from mastra_desktop.store import search_server, words
 from mastra_desktop.store.prepared import Prepared
 
 _SNIPPET_CHARS = 120
@@ -48,40 +49,48 @@ def search(conn: Connection, query: str, limit: int = 50) -> list[SearchHit]:
     query; one without a word or number finds nothing. Deleted conversations are left out.
     """
     parsed = words.parse(query)
-    if not parsed.terms or not _has_full_text(conn):
+    if not parsed.terms:
         return []
     finder = words.Finder(parsed)
-    fts = parsed.as_fts()
-    titles = conn.execute(_FIND_TITLES, {"query": fts, "limit": min(limit, _MAX_TITLES)})
+    find = _find if _is_file(conn) else search_server.find
+    titles, found = find(conn, parsed, titles=min(limit, _MAX_TITLES), limit=limit, look=_LOOK_CHARS)
     hits = [_hit(finder, id_, title, None, title, at) for id_, title, at in titles]
-    found = conn.execute(_FIND, {"query": fts, "limit": limit - len(hits), "look": _LOOK_CHARS})
-    hits += [_hit(finder, *row) for row in found]
-    return hits
+    return hits + [_hit(finder, *row) for row in found]
 
 
 def add_message(conn: Connection, id: str, message_text: str) -> None:
     """Makes a message findable. Call it once, in the transaction that stores or settles it."""
-    if message_text and _has_full_text(conn):
-        _ADD.run(conn, {"id": id, "text": words.index_text(message_text)})
+    if not message_text:
+        return
+    if not _is_file(conn):
+        search_server.add_message(conn, id, message_text)
+        return
+    _ADD.run(conn, {"id": id, "text": words.index_text(message_text)})
 
 
 def remove_messages(conn: Connection, rows: Iterable[tuple[int, str]]) -> None:
     """Takes messages out, given as (seq, the text they went in with)."""
-    gone = [{"seq": seq, "text": words.index_text(old)} for seq, old in rows if old]
-    if gone and _has_full_text(conn):
-        conn.execute(_REMOVE, gone)
+    gone = [(seq, old) for seq, old in rows if old]
+    if gone and not _is_file(conn):
+        search_server.remove_messages(conn, [seq for seq, _ in gone])
+    elif gone:
+        conn.execute(_REMOVE, [{"seq": seq, "text": words.index_text(old)} for seq, old in gone])
 
 
 def add_title(conn: Connection, id: str, title: str) -> None:
     """Makes a conversation findable under `title`. Take the title it had out before."""
-    if _has_full_text(conn):
-        _ADD_TITLE.run(conn, {"id": id, "text": words.index_text(title)})
+    if not _is_file(conn):
+        search_server.add_title(conn, id, title)
+        return
+    _ADD_TITLE.run(conn, {"id": id, "text": words.index_text(title)})
 
 
 def remove_title(conn: Connection, id: str) -> None:
     """Call it while the conversation's row is still there."""
-    if _has_full_text(conn):
-        conn.execute(_REMOVE_TITLE, {"id": id})
+    if not _is_file(conn):
+        search_server.remove_title(conn, id)
+        return
+    conn.execute(_REMOVE_TITLE, {"id": id})
 
 
 def snippet(finder: words.Finder, whole: str) -> tuple[str, tuple[tuple[int, int], ...]]:
@@ -100,6 +109,15 @@ def snippet(finder: words.Finder, whole: str) -> tuple[str, tuple[tuple[int, int
     return head + line + tail, marks
 
 
+def _find(
+    conn: Connection, query: words.Query, *, titles: int, limit: int, look: int
+) -> tuple[list[Row[Any]], list[Row[Any]]]:
+    fts = query.as_fts()
+    found = list(conn.execute(_FIND_TITLES, {"query": fts, "limit": titles}))
+    rest = {"query": fts, "limit": limit - len(found), "look": look}
+    return found, list(conn.execute(_FIND, rest))
+
+
 def _hit(
     finder: words.Finder, conversation_id: str, title: str, message_id: str | None, whole: str, at: float
 ) -> SearchHit:
@@ -107,5 +125,5 @@ def _hit(
     return SearchHit(conversation_id, title, message_id, shown, marks, at)
 
 
-def _has_full_text(conn: Connection) -> bool:
+def _is_file(conn: Connection) -> bool:
     return conn.dialect.name == "sqlite"

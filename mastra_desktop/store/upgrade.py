@@ -70,6 +70,8 @@ def _migrate(engines: Engines, migrations: Path) -> None:
                 # Recreating a table drops the old one, which would take the rows that refer to it along.
                 sqlite.execute("PRAGMA foreign_keys=OFF")
             with conn.begin():
+                if sqlite is None:  # a large table takes its time
+                    conn.execute(text("SET LOCAL statement_timeout = 0"))
                 config.attributes["connection"] = conn
                 command.upgrade(config, "head")
                 if sqlite:

@@ -31,12 +31,15 @@ class Term:
     pieces: tuple[str, ...]
     prefix: bool  # the last piece may go on
 
+    def tokens(self) -> list[str]:
+        """As words of the index, in order."""
+        last = self.pieces[-1]
+        found = [token for piece in self.pieces[:-1] for token in _tokens(piece, last=False)]
+        return [*found, *_tokens(last, last=True)]
+
     def as_fts(self) -> str:
         """As an FTS5 string; what is in it can never be syntax."""
-        last = self.pieces[-1]
-        tokens = [token for piece in self.pieces[:-1] for token in _tokens(piece, last=False)]
-        tokens += _tokens(last, last=True)
-        return f'"{" ".join(tokens)}"' + ("*" if self.prefix else "")
+        return f'"{" ".join(self.tokens())}"' + ("*" if self.prefix else "")
 
     def as_pattern(self) -> str:
         """As a regular expression over folded text."""

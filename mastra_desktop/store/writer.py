@@ -1,23 +1,23 @@
-"""The one thread that writes to SQLite: waiting writes share a transaction, and so one sync of the disk.
+"""The one thread that writes: waiting writes share a transaction, and so one sync of the disk.
 
 A disk syncs some hundred times a second, and a turn has two commits. Each write is a savepoint of its own:
-one that fails takes nothing with it, and none is told done before the whole is on the disk.
+one that fails takes nothing with it, and none is told done before the whole is on the disk. The same on
+SQLite and on a server, where it is also one wait for the lock that lets a single process write at a time.
 """
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from mastra_desktop.store.engines import driver_connection
+from mastra_desktop.store.engines import is_lost, raw
 
 MOST_WRITES = 64  # in one transaction
 LONGEST_S = 0.02  # after that no further write joins
@@ -90,12 +90,7 @@ class Writer:
         done: list[Write] = []
         try:
             with self._translated():
-                if self._is_file:
-                    self._write_together(done)
-                else:
-                    done.append(self._waiting.popleft())
-                    with self._engine.begin() as conn:
-                        done[0].run(conn)
+                self._write_together(done)
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits; nothing of it was stored
             for write in done:
                 write.failed(error)
@@ -107,27 +102,35 @@ class Writer:
         until = time.monotonic() + LONGEST_S
         first = self._waiting.popleft()
         done.append(first)
-        if self._kept is None:
-            self._kept = self._engine.connect()
-        conn = self._kept
-        with conn.begin():
+        with self._transaction() as conn:
             if not self._waiting:
                 first.run(conn)
                 return
-            driver = driver_connection(conn)
+            driver = raw(conn)
             self._run_apart(conn, driver, first)
             while self._waiting and len(done) < MOST_WRITES and time.monotonic() < until:
                 done.append(self._waiting.popleft())
                 self._run_apart(conn, driver, done[-1])
 
-    def _run_apart(self, conn: Connection, driver: sqlite3.Connection, write: Write) -> None:
-        """In a savepoint. Raises when the whole transaction is lost: a full disk ends it."""
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if not self._is_file:  # the pool knows whether the server is still there
+            with self._engine.begin() as conn:
+                yield conn
+            return
+        if self._kept is None:
+            self._kept = self._engine.connect()
+        with self._kept.begin():
+            yield self._kept
+
+    def _run_apart(self, conn: Connection, driver: Any, write: Write) -> None:
+        """In a savepoint. Raises when the whole transaction is lost: a full disk or a lost server ends it."""
         driver.execute("SAVEPOINT one")
         try:
             with self._translated():
                 write.run(conn)
         except BaseException as error:
-            if not driver.in_transaction:
+            if is_lost(driver):
                 raise
             driver.execute("ROLLBACK TO one")
             write.failed(error)

@@ -150,8 +150,9 @@ def test_pages_of_a_branch(conn: Connection) -> None:
     assert ids == whole
 
 
-def test_a_page_costs_the_same_in_a_long_conversation(conn: Connection) -> None:
+def test_a_page_costs_the_same_in_a_long_conversation(sqlite_conn: Connection) -> None:
     """SQLite takes no more steps for the first page of 4,000 messages than for one of 400."""
+    conn = sqlite_conn
 
     def steps(conversation_id: str, before_depth: int | None) -> int:
         counted = 0

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, bindparam, insert, literal, select, text, update
 
@@ -35,7 +36,7 @@ def test_belongs_to_the_transaction(conn: Connection) -> None:
     put = Prepared(insert(schema.drafts))
     savepoint = conn.begin_nested()
     put.run(conn, {"conversation_id": "c", "text": "a"})
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
         put.run(conn, {"conversation_id": "c", "text": "twice"})
     savepoint.rollback()
     assert conn.execute(select(_d.text)).all() == []

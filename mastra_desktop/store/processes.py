@@ -1,0 +1,96 @@
+"""Who shares a database on a server, and what each of them has in hand, so that nothing is done twice.
+
+A process says every few seconds that it is there. What it claimed is free again `LEASE_S` after it was last
+seen, by the server's clock. On SQLite the data home's lock lets one process in: there every claim is granted
+and nothing is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from mastra_desktop.domain.errors import NotFound
+
+LEASE_S = 20.0
+BEAT_S = 4.0
+
+_ALIVE = f"p.seen_at > extract(epoch FROM clock_timestamp()) - {LEASE_S}"
+_APPEAR = text(
+    "INSERT INTO processes (id, place, host, seen_at)"
+    " VALUES (:id, :place, :host, extract(epoch FROM clock_timestamp()))"
+    " ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at"
+)
+_SUCCEED = text("DELETE FROM processes WHERE place = :place AND host = :host AND id <> :id")
+_FORGET_LONG_GONE = text(
+    f"DELETE FROM processes AS p WHERE NOT {_ALIVE} AND NOT EXISTS (SELECT 1 FROM claims AS c WHERE c.process_id = p.id)"
+)
+_LEAVE = text("DELETE FROM processes WHERE id = :id")
+_LEAVE_CLAIMS = text("DELETE FROM claims WHERE process_id = :id")
+_CLAIM = text(
+    "INSERT INTO claims (name, process_id, subject) VALUES (:name, :id, :subject) ON CONFLICT (name)"
+    " DO UPDATE SET process_id = excluded.process_id, subject = excluded.subject"
+    " WHERE claims.process_id = excluded.process_id OR NOT EXISTS"
+    f" (SELECT 1 FROM processes AS p WHERE p.id = claims.process_id AND {_ALIVE})"
+)
+_RELEASE = text("DELETE FROM claims WHERE name = :name AND process_id = :id")
+_HOLDS = text("SELECT 1 FROM claims WHERE name = :name AND process_id = :id")
+_HELD = text(
+    "SELECT c.subject FROM claims AS c JOIN processes AS p ON p.id = c.process_id"
+    f" WHERE c.name LIKE :kind AND {_ALIVE}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """This process. `place` names its data home for good, "" on SQLite; `host` the computer."""
+
+    id: str = ""
+    place: str = ""
+    host: str = ""
+
+
+def appear(conn: Connection, me: Me) -> None:
+    """At the start, and every `BEAT_S`. An earlier process of the same data home is gone: it had the lock."""
+    if _is_file(conn):
+        return
+    conn.execute(_APPEAR, {"id": me.id, "place": me.place, "host": me.host})
+    conn.execute(_SUCCEED, {"id": me.id, "place": me.place, "host": me.host})
+    conn.execute(_FORGET_LONG_GONE)
+
+
+def leave(conn: Connection, me: Me) -> None:
+    """At the end: what it had in hand is free at once."""
+    if not _is_file(conn):
+        conn.execute(_LEAVE_CLAIMS, {"id": me.id})
+        conn.execute(_LEAVE, {"id": me.id})
+
+
+def claim(conn: Connection, me: Me, name: str, subject: str = "") -> bool:
+    """Whether `name` is this process's from now on: no other that lives has it."""
+    if _is_file(conn):
+        return True
+    return conn.execute(_CLAIM, {"name": name, "id": me.id, "subject": subject}).rowcount == 1
+
+
+def release(conn: Connection, me: Me, name: str) -> None:
+    if not _is_file(conn):
+        conn.execute(_RELEASE, {"name": name, "id": me.id})
+
+
+def must_hold(conn: Connection, me: Me, name: str) -> None:
+    """Raises `NotFound` when another took it over: this process was held still for too long."""
+    if not _is_file(conn) and conn.execute(_HOLDS, {"name": name, "id": me.id}).first() is None:
+        raise NotFound("Another computer went on with this.", detail=name)
+
+
+def held(conn: Connection, kind: str) -> set[str]:
+    """The subjects of what living processes have claimed, of all names that begin with `kind`."""
+    if _is_file(conn):
+        return set()
+    return set(conn.execute(_HELD, {"kind": f"{kind}%"}).scalars())
+
+
+def _is_file(conn: Connection) -> bool:
+    return conn.dialect.name == "sqlite"
