@@ -52,7 +52,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Also after `kill`: it recovers from its log."""
-        place = ["-D", self._data, "-l", self._folder / "log"]
+        place = ["-D", str(self._data), "-l", str(self._folder / "log")]
         self._run("pg_ctl", "start", "-w", *place, "-o", f"-p {self.port} {self._options}")
 
     def stop(self) -> None:
@@ -91,7 +91,7 @@ class PostgresServer:
     def _run(self, program: str, *arguments: str | Path) -> None:
         assert PROGRAMS
         subprocess.run(
-            [*self._as_user, PROGRAMS / program, *arguments],
+            [*self._as_user, str(PROGRAMS / program), *map(str, arguments)],
             check=True,
             cwd=self._folder,
             stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mastra_desktop.domain.knowledge import Document, Passage
 from mastra_desktop.store import documents, schema
@@ -89,7 +89,8 @@ def mark_all_unindexed(conn: Connection) -> int:
     conn.execute(sa.delete(schema.unindexed_vectors))
     conn.execute(sa.delete(schema.removed_vectors))
     with_vector = select(_p.id).where(_p.embedded == 1)
-    return conn.execute(insert(schema.unindexed_vectors).from_select(["passage_id"], with_vector)).rowcount
+    conn.execute(insert(schema.unindexed_vectors).from_select(["passage_id"], with_vector))
+    return int(conn.execute(select(func.count()).select_from(schema.unindexed_vectors)).scalar_one())
 
 
 def removed_vectors(conn: Connection, limit: int) -> list[tuple[int, str, str]]:

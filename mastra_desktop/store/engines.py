@@ -56,7 +56,7 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def make_engines(url: str, *, read_only: bool) -> Engines:
-    """Engines for `url`; nothing is opened before the first connection. Raises StorageError for another url."""
+    """Engines for `url`; nothing is opened before the first connection. Raises StorageError for others."""
     path = sqlite_path(url)
     if path is None:
         url = _server_url(url)

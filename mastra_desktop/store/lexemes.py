@@ -58,7 +58,8 @@ def stems(conn: Connection) -> Lexer:
 
 def as_tsvector(places: Places) -> tuple[str, bool]:
     """As PostgreSQL reads it, and whether some places had to be left out: phrases fail then."""
-    parts, size, loose = [], 0, False
+    parts: list[str] = []
+    size, loose = 0, False
     for word, all_ in places.items():
         kept = [at + 1 for at in all_[:_MOST_PLACES] if at < _LAST_PLACE] or [_LAST_PLACE]
         loose = loose or len(kept) < len(all_) or all_[-1] >= _LAST_PLACE

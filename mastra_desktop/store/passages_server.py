@@ -30,7 +30,8 @@ _ADD = text("INSERT INTO passage_search (id, length, words) VALUES (:id, :length
 _REMOVE = text("DELETE FROM passage_search WHERE id = :id")
 _COUNT = text(
     "SELECT (SELECT count(*) FROM (SELECT 1 FROM passage_search WHERE words @@ CAST(asked.term AS tsquery)"
-    " LIMIT :most) AS those) FROM unnest(CAST(:terms AS text[])) WITH ORDINALITY AS asked (term, n) ORDER BY n"
+    " LIMIT :most) AS those) FROM unnest(CAST(:terms AS text[])) WITH ORDINALITY AS asked (term, n)"
+    " ORDER BY n"
 )
 _ESTIMATE = text("SELECT reltuples FROM pg_class WHERE oid = CAST('passage_search' AS regclass)")
 _ALL = text("SELECT count(*) FROM passage_search")
@@ -62,7 +63,8 @@ def search(
     if not chosen:
         return []
     ranks = [
-        func.ts_rank(_s.c.words, sa.cast(bindparam(f"t{n}", term), TSQUERY)) for n, (term, _) in enumerate(chosen)
+        func.ts_rank(_s.c.words, sa.cast(bindparam(f"t{n}", term), TSQUERY))
+        for n, (term, _) in enumerate(chosen)
     ]
     any_of = sa.cast(bindparam("any_of", " | ".join(term for term, _ in chosen)), TSQUERY)
     # The words first, then what may be found: else the server may begin with all of a collection.
@@ -100,9 +102,7 @@ def _chosen(conn: Connection, tokens: Sequence[str], most: int) -> list[tuple[st
     return chosen
 
 
-def _scores(
-    rows: Sequence[sa.Row[Any]], counts: Sequence[int], total: int
-) -> list[tuple[int, float]]:
+def _scores(rows: Sequence[Sequence[Any]], counts: Sequence[int], total: int) -> list[tuple[int, float]]:
     rarity = [max(math.log((total - n + 0.5) / (n + 0.5)), 1e-6) if n < total else 1e-6 for n in counts]
     usual = sum(row[1] for row in rows) / len(rows) or 1.0
     scored = []

@@ -13,10 +13,9 @@ from sqlalchemy import Connection, text
 
 from mastra_desktop.domain.errors import NotFound
 
-LEASE_S = 20.0
+LEASE_S = 20  # also in the statements below
 BEAT_S = 4.0
 
-_ALIVE = f"p.seen_at > extract(epoch FROM clock_timestamp()) - {LEASE_S}"
 _APPEAR = text(
     "INSERT INTO processes (id, place, host, seen_at)"
     " VALUES (:id, :place, :host, extract(epoch FROM clock_timestamp()))"
@@ -24,7 +23,9 @@ _APPEAR = text(
 )
 _SUCCEED = text("DELETE FROM processes WHERE place = :place AND host = :host AND id <> :id")
 _FORGET_LONG_GONE = text(
-    f"DELETE FROM processes AS p WHERE NOT {_ALIVE} AND NOT EXISTS (SELECT 1 FROM claims AS c WHERE c.process_id = p.id)"
+    "DELETE FROM processes AS p WHERE NOT p.seen_at > extract(epoch FROM clock_timestamp()) - 20"
+    " AND NOT EXISTS"
+    " (SELECT 1 FROM claims AS c WHERE c.process_id = p.id)"
 )
 _LEAVE = text("DELETE FROM processes WHERE id = :id")
 _LEAVE_CLAIMS = text("DELETE FROM claims WHERE process_id = :id")
@@ -32,13 +33,14 @@ _CLAIM = text(
     "INSERT INTO claims (name, process_id, subject) VALUES (:name, :id, :subject) ON CONFLICT (name)"
     " DO UPDATE SET process_id = excluded.process_id, subject = excluded.subject"
     " WHERE claims.process_id = excluded.process_id OR NOT EXISTS"
-    f" (SELECT 1 FROM processes AS p WHERE p.id = claims.process_id AND {_ALIVE})"
+    " (SELECT 1 FROM processes AS p WHERE p.id = claims.process_id"
+    " AND p.seen_at > extract(epoch FROM clock_timestamp()) - 20)"
 )
 _RELEASE = text("DELETE FROM claims WHERE name = :name AND process_id = :id")
 _HOLDS = text("SELECT 1 FROM claims WHERE name = :name AND process_id = :id")
 _HELD = text(
     "SELECT c.subject FROM claims AS c JOIN processes AS p ON p.id = c.process_id"
-    f" WHERE c.name LIKE :kind AND {_ALIVE}"
+    " WHERE c.name LIKE :kind AND p.seen_at > extract(epoch FROM clock_timestamp()) - 20"
 )
 
 

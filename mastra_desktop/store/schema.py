@@ -1,7 +1,7 @@
 """The tables, as the code of this version expects them.
 
 `migrations/` is what makes them; a test compares the two. Times are seconds since the epoch, UTC.
-Full-text tables are not here: FTS5 on SQLite, `tsvector` on a server; `search.py` and `passages.py` know them.
+Full-text tables are not here (FTS5 on SQLite, `tsvector` on a server): `search.py`, `passages.py`.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ that are in every message; ranking would have to read all of them. On a server: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from mastra_desktop.domain.chat import SearchHit
 from mastra_desktop.store import search_server, words
@@ -111,7 +111,7 @@ def snippet(finder: words.Finder, whole: str) -> tuple[str, tuple[tuple[int, int
 
 def _find(
     conn: Connection, query: words.Query, *, titles: int, limit: int, look: int
-) -> tuple[list[Row[Any]], list[Row[Any]]]:
+) -> tuple[Sequence[Sequence[Any]], Sequence[Sequence[Any]]]:
     fts = query.as_fts()
     found = list(conn.execute(_FIND_TITLES, {"query": fts, "limit": titles}))
     rest = {"query": fts, "limit": limit - len(found), "look": look}

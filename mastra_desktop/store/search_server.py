@@ -6,10 +6,10 @@ a phrase is found when its words are there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, TextClause, text
+from sqlalchemy import Connection, TextClause, text
 
 from mastra_desktop.store import lexemes, words
 
@@ -25,18 +25,16 @@ _ADD_TITLE = text(
     " ON CONFLICT (seq) DO UPDATE SET words = excluded.words, loose = excluded.loose"
 )
 _REMOVE_TITLE = text("DELETE FROM title_search WHERE seq = (SELECT seq FROM conversations WHERE id = :id)")
-_MATCHES = (
-    "(s.words @@ CAST(:exact AS tsquery) OR s.loose AND s.words @@ CAST(:near AS tsquery))"
-    " AND c.deleted_at IS NULL"
-)
 _FIND = text(
     "SELECT c.id, c.title, m.id, substr(m.text, 1, :look), m.created_at FROM message_search AS s"
     " JOIN messages AS m ON m.seq = s.seq JOIN conversations AS c ON c.id = m.conversation_id"
-    f" WHERE {_MATCHES} ORDER BY s.seq DESC LIMIT :limit"
+    " WHERE (s.words @@ CAST(:exact AS tsquery) OR s.loose AND s.words @@ CAST(:near AS tsquery))"
+    " AND c.deleted_at IS NULL ORDER BY s.seq DESC LIMIT :limit"
 )
 _FIND_TITLES = text(
     "SELECT c.id, c.title, c.updated_at FROM title_search AS s JOIN conversations AS c ON c.seq = s.seq"
-    f" WHERE {_MATCHES} ORDER BY c.updated_at DESC LIMIT :limit"
+    " WHERE (s.words @@ CAST(:exact AS tsquery) OR s.loose AND s.words @@ CAST(:near AS tsquery))"
+    " AND c.deleted_at IS NULL ORDER BY c.updated_at DESC LIMIT :limit"
 )
 
 
@@ -58,7 +56,7 @@ def remove_title(conn: Connection, id: str) -> None:
 
 def find(
     conn: Connection, query: words.Query, *, titles: int, limit: int, look: int
-) -> tuple[list[Row[Any]], list[Row[Any]]]:
+) -> tuple[Sequence[Sequence[Any]], Sequence[Sequence[Any]]]:
     """(rows of titles, rows of messages): at most `titles` of one and `limit` of both, newest first."""
     exact, near = _as_tsquery(conn, query)
     if not exact:
