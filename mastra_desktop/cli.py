@@ -35,6 +35,7 @@ from mastra_desktop.operation_commands import OperationCommands
 from mastra_desktop.ops.logging import operation
 from mastra_desktop.ops.redaction import redact
 from mastra_desktop.paths import Paths, find_paths
+from mastra_desktop.serve_command import LoopFactory, ServeCommand
 from mastra_desktop.services.as_json import (
     conversation_json,
     error_json,
@@ -43,6 +44,7 @@ from mastra_desktop.services.as_json import (
     milliseconds,
 )
 from mastra_desktop.services.fencing import SAID
+from mastra_desktop.token_commands import TokenCommands
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Access, Core
@@ -143,6 +145,11 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     OperationCommands(_with_core, _print_json).add_to(commands)
+    serve = commands.add_parser("serve", help="the core and its HTTP API without a window")
+    ServeCommand(_with_core).add_to(serve)
+
+    tokens = commands.add_parser("tokens", help="make, list or revoke tokens for the HTTP API")
+    TokenCommands(_with_core, _print_json).add_to(tokens)
 
     config = commands.add_parser("config", help="check or show the configuration")
     verbs = config.add_subparsers(metavar="check|show", required=True)
@@ -393,6 +400,7 @@ def _with_core(
     *,
     purpose: str = "read",
     access: Access = "read",
+    loop_factory: LoopFactory | None = None,
 ) -> int:
     """Runs `run` over an open core; a command that only reads works beside the window that owns the home.
 
@@ -416,7 +424,8 @@ def _with_core(
         except asyncio.CancelledError:
             return INTERRUPTED
 
-    return asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(main())
 
 
 def _no_task() -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from mastra_desktop.api.local_api import LocalApi
+from mastra_desktop.api.parts import Parts
 from mastra_desktop.domain.errors import DataHomeBusy, MastraError
 from mastra_desktop.domain.events import KeysLocked
 from mastra_desktop.ingest.read_process import ReadingProcess
@@ -33,9 +35,11 @@ from mastra_desktop.services.answer_cache import AnswerCache
 from mastra_desktop.services.audit import AuditService
 from mastra_desktop.services.backups import BackupService
 from mastra_desktop.services.chat import ChatService
+from mastra_desktop.services.completions import CompletionService
 from mastra_desktop.services.configuration import ConfigurationService, Part
 from mastra_desktop.services.conversations import ConversationsService
 from mastra_desktop.services.embedders import Embedders
+from mastra_desktop.services.embedding import EmbeddingService
 from mastra_desktop.services.gauges import Gauges
 from mastra_desktop.services.grounding import KnowledgeRetriever
 from mastra_desktop.services.health import HealthService
@@ -48,6 +52,7 @@ from mastra_desktop.services.prices import PriceService
 from mastra_desktop.services.providers import ProvidersService
 from mastra_desktop.services.recording import Recorder
 from mastra_desktop.services.telemetry import TelemetryService
+from mastra_desktop.services.tokens import TokenService
 from mastra_desktop.store import messages
 from mastra_desktop.store.database import Database
 from mastra_desktop.store.passphrase_file import PassphraseFile
@@ -83,6 +88,8 @@ class Core:
     settings: ConfigurationService
     audit: AuditService
     backups: BackupService
+    tokens: TokenService
+    api: LocalApi
     interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
 
 
@@ -147,14 +154,10 @@ async def open_core(
             stack, paths, loaded, db, bus, embedders, metrics, processes, owning=owning
         )
         prices = PriceService(paths, db, providers, bus)
+        answers = AnswerCache(cache, providers.identity)
+        recorder = Recorder(metrics, traces, prices.cost_now)
         chat = ChatService(
-            db,
-            registry,
-            bus,
-            known,
-            AnswerCache(cache, providers.identity),
-            retriever=KnowledgeRetriever(knowledge),
-            recorder=Recorder(metrics, traces, prices.cost_now),
+            db, registry, bus, known, answers, retriever=KnowledgeRetriever(knowledge), recorder=recorder
         )
         gauges = Gauges(
             purpose if purpose in WATCHED else "app",
@@ -176,14 +179,33 @@ async def open_core(
             sampling=owning and purpose in WATCHED,
         )
         await stack.enter_async_context(telemetry.running())
-        settings = ConfigurationService(paths, environ, loaded, bus, _parts(log_file, cache, providers))
-        watch = ConfigWatch(paths.config, settings.reload)
-        stack.push_async_callback(watch.aclose)
-        if owning:
-            watch.start()
         conversations = ConversationsService(db, bus)
         if owning:
             await conversations.purge_trash()
+        health = HealthService(paths, db, secrets, providers, cache)
+        tokens = TokenService(db, partial(Database.open, url, backups=paths.backups))
+        api = LocalApi(
+            Parts(
+                tokens=tokens,
+                completions=CompletionService(registry, answers),
+                chat=chat,
+                embedding=EmbeddingService(embedders, paths.resources),
+                conversations=conversations,
+                knowledge=knowledge,
+                providers=providers,
+                prices=prices,
+                health=health,
+                clean=known.clean_error,
+            ),
+            bus,
+            loaded.config.server,
+        )
+        settings = ConfigurationService(paths, environ, loaded, bus, _parts(log_file, cache, providers, api))
+        watch = ConfigWatch(paths.config, settings.reload)
+        stack.push_async_callback(watch.aclose)
+        stack.push_async_callback(api.aclose)
+        if owning:
+            watch.start()
         yield Core(
             paths=paths,
             loaded=loaded,
@@ -198,11 +220,13 @@ async def open_core(
             providers=providers,
             keys=KeyService(secrets, providers, bus, audit),
             prices=prices,
-            health=HealthService(paths, db, secrets, providers, cache),
+            health=health,
             settings=settings,
             telemetry=telemetry,
             audit=audit,
             backups=backups,
+            tokens=tokens,
+            api=api,
             interrupted=len(interrupted),
         )
         log.info("stop", purpose=purpose)
@@ -254,7 +278,7 @@ def _build_cache(settings: configuration.CacheConfig, metrics: Metrics) -> Cache
     return Cache(max_entries=settings.max_entries, ttl_s=settings.ttl_s, second=second, count=metrics.cache)
 
 
-def _parts(log_file: Log | None, cache: Cache, providers: ProvidersService) -> list[Part]:
+def _parts(log_file: Log | None, cache: Cache, providers: ProvidersService, api: LocalApi) -> list[Part]:
     """What can change while the app runs, in the order in which it does."""
 
     async def use_logging(loaded: configuration.Loaded) -> None:
@@ -276,6 +300,7 @@ def _parts(log_file: Log | None, cache: Cache, providers: ProvidersService) -> l
         Part(frozenset({"logging.level"}), use_logging),
         Part(frozenset({"cache"}), use_cache),
         Part(frozenset({"providers", "http", "local"}), providers.apply),
+        Part(frozenset({"server"}), api.apply),
     ]
 
 

@@ -108,6 +108,14 @@ class BackupsChanged:
     """A backup was made, or old ones were thinned."""
 
 
+@dataclass(frozen=True, slots=True)
+class ApiChanged:
+    """The HTTP API began to listen at `url`, or no longer does (""). `problem`: what keeps it from that."""
+
+    url: str
+    problem: str = ""
+
+
 BusEvent = (
     ConversationChanged
     | LocalModelChanged
@@ -120,4 +128,5 @@ BusEvent = (
     | DocumentChanged
     | VectorIndexChanged
     | BackupsChanged
+    | ApiChanged
 )

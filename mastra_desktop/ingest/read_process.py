@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mastra_desktop.domain.errors import KnowledgeError
 from mastra_desktop.domain.knowledge import Block, BlockKind, PassageSpan, ReadText
@@ -107,8 +107,7 @@ class _Child(asyncio.SubprocessProtocol):
                 hint="Installing Mastra Desktop again may help.",
                 detail=str(error),
             ) from error
-        stdin = transport.get_pipe_transport(0)
-        assert isinstance(stdin, asyncio.WriteTransport)  # noqa: S101  # asked for above
+        stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
         stdin.write(order)
         if sys.platform != "linux":  # there it limits itself
             self._watch = self._loop.call_later(_MEMORY_LOOK_S, self._look_at_memory)
@@ -180,8 +179,7 @@ class _Child(asyncio.SubprocessProtocol):
     # asyncio.SubprocessProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101  # narrows the type
-        self._transport = transport
+        self._transport = cast(asyncio.SubprocessTransport, transport)  # uvloop has a class of its own
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:  # read without end, so that the child never waits for us; only the end is kept

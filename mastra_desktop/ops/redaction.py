@@ -30,6 +30,7 @@ _KEY_FORMS = re.compile(
           sk-[\w-]{12,}                                       # OpenAI, Anthropic, DeepSeek, OpenRouter
         | [srp]k_(?:live|test)_\w{12,}                        # Stripe
         | AIza[\w-]{20,} | ya29\.[\w.-]{10,} | GOCSPX-[\w-]{10,}  # Google
+        | mdt_[\w-]{12,}                                      # our own HTTP API
         | gsk_\w{12,} | xai-[\w-]{12,} | hf_\w{12,} | r8_\w{12,} | pplx-\w{12,} | nvapi-[\w-]{12,}
         | gh[pousr]_\w{16,} | github_pat_\w{16,} | glpat-[\w-]{12,} | npm_\w{20,} | pypi-[\w-]{20,}
         | (?:AKIA|ASIA)[A-Z0-9]{16}                           # Amazon

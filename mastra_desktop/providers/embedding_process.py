@@ -12,6 +12,7 @@ import subprocess
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from mastra_desktop.domain.errors import KnowledgeError
 from mastra_desktop.providers.embedding_host import FRAME, LONGEST_CHARS, VECTOR, EmbedSettings
@@ -127,8 +128,8 @@ class EmbeddingProcess(asyncio.SubprocessProtocol):
 
     def _write(self, line: bytes) -> None:
         stdin = self._transport.get_pipe_transport(0) if self._transport is not None else None
-        if isinstance(stdin, asyncio.WriteTransport) and not stdin.is_closing():
-            stdin.write(line)
+        if stdin is not None and not stdin.is_closing():
+            cast(asyncio.WriteTransport, stdin).write(line)
 
     def _watch(self) -> None:
         """A child that owes an answer and stays silent too long is ended."""
@@ -185,8 +186,7 @@ class EmbeddingProcess(asyncio.SubprocessProtocol):
     # asyncio.SubprocessProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101  # narrows the type
-        self._transport = transport
+        self._transport = cast(asyncio.SubprocessTransport, transport)  # uvloop has a class of its own
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:  # read without end, so that the child never waits for us; only the end is kept

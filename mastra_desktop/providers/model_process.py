@@ -13,6 +13,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from mastra_desktop.domain.errors import LocalModelError
 from mastra_desktop.providers.model_files import ModelFile
@@ -79,8 +80,7 @@ class ModelProcess(asyncio.SubprocessProtocol):
                 detail=str(error),
             ) from error
         settings = HostSettings(str(model.path), process.api_key, model.context_tokens, threads)
-        stdin = transport.get_pipe_transport(0)
-        assert isinstance(stdin, asyncio.WriteTransport)  # noqa: S101  # asked for above
+        stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
         stdin.write(settings.to_line())
         process._timers.append(process._loop.call_later(load_timeout_s, process._load_timed_out))
         return process
@@ -160,8 +160,7 @@ class ModelProcess(asyncio.SubprocessProtocol):
     # asyncio.SubprocessProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101  # narrows the type
-        self._transport = transport
+        self._transport = cast(asyncio.SubprocessTransport, transport)  # uvloop has a class of its own
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:  # read without end, so that the child never waits for us; only the end is kept

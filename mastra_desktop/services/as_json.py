@@ -21,6 +21,7 @@ from mastra_desktop.domain.replies import (
     SourcesFound,
     TextDelta,
 )
+from mastra_desktop.domain.tokens import ApiToken
 
 
 def event_json(event: ReplyEvent) -> dict[str, Any] | None:
@@ -163,6 +164,17 @@ def message_json(m: Message, cost_usd: Decimal | None = None) -> dict[str, Any]:
         "unsupported": [list(place) for place in m.unsupported],
         "cached": m.cached,
         "cost_usd": None if cost_usd is None else float(cost_usd),
+    }
+
+
+def token_json(t: ApiToken) -> dict[str, Any]:
+    return {
+        "id": t.id,
+        "name": t.name,
+        "role": t.role.value,
+        "created_at": _utc(t.created_at),
+        "expires_at": None if t.expires_at is None else _utc(t.expires_at),
+        "last_used_at": None if t.last_used_at is None else _utc(t.last_used_at),
     }
 
 

@@ -59,6 +59,10 @@ class Database:
         """How many writes wait for their turn."""
         return self._writer.waiting
 
+    @property
+    def read_only(self) -> bool:
+        return self._read_only
+
     @classmethod
     async def open(cls, url: str, *, read_only: bool = False, backups: Path | None = None) -> Database:
         """Opens and, unless `read_only`, creates or migrates the database at `url`.

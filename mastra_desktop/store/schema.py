@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0007"  # the newest revision under migrations/versions; a test holds them together
+HEAD = "0008"  # the newest revision under migrations/versions; a test holds them together
 
 metadata = MetaData()
 
@@ -309,4 +309,18 @@ claims = Table(
     Column("name", Text, primary_key=True),
     Column("process_id", Text, nullable=False),
     Column("subject", Text, nullable=False),
+)
+
+# `sha256` is all that is kept of a token.
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("seq", _Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("last_used_at", Float),
 )

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -53,8 +53,7 @@ class VectorsProcess(asyncio.SubprocessProtocol):
             )
         except OSError as error:
             raise ChildTrouble("gone", str(error)) from error
-        stdin = transport.get_pipe_transport(0)
-        assert isinstance(stdin, asyncio.WriteTransport)  # noqa: S101  # asked for above
+        stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
         process._stdin = stdin
         return process
 
@@ -110,8 +109,7 @@ class VectorsProcess(asyncio.SubprocessProtocol):
     # asyncio.SubprocessProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101  # narrows the type
-        self._transport = transport
+        self._transport = cast(asyncio.SubprocessTransport, transport)  # uvloop has a class of its own
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:  # read without end, so that the child never waits for us; only the end is kept

@@ -269,6 +269,7 @@ class MainWindow(QMainWindow):
         interrupted = await self.call(_interrupted)
         await self.chat.load()
         await self.call(_start_knowledge)
+        await self.call(_start_api)
         if interrupted:
             self.toasts.show_toast(
                 self.tr("An answer was interrupted"),
@@ -445,6 +446,10 @@ async def _interrupted(core: Core) -> int:
 
 async def _start_knowledge(core: Core) -> None:
     await core.knowledge.start()
+
+
+async def _start_api(core: Core) -> None:
+    await core.api.follow()
 
 
 async def _add_samples(core: Core) -> None:

@@ -1,0 +1,51 @@
+"""Answers without a conversation: what is sent is all that is asked, and nothing of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mastra_desktop.domain.errors import StreamCut
+from mastra_desktop.domain.replies import AnswerEnd, FallbackTaken, Prompt, ProviderEvent
+from mastra_desktop.services import answering
+
+if TYPE_CHECKING:
+    from mastra_desktop.providers.base import Provider
+    from mastra_desktop.providers.registry import Registry
+    from mastra_desktop.services.answer_cache import AnswerCache
+
+
+class CompletionService:
+    """Asks a model, its fallbacks or the cache, as a conversation does."""
+
+    def __init__(self, registry: Registry, answers: AnswerCache) -> None:
+        self._registry = registry
+        self._answers = answers
+
+    def check(self, model_id: str) -> None:
+        """Raises NotFound for a model that cannot be asked."""
+        self._registry.resolve(model_id)
+
+    async def stream(
+        self, model_id: str, prompt: Prompt, *, cached: bool | None = None
+    ) -> AsyncGenerator[ProviderEvent | FallbackTaken]:
+        """The answer in pieces, then one `AnswerEnd`; closing it ends the request.
+
+        The prompt's own model name is not used. `cached`: whether the cache may answer; None where the
+        answer would be the same, True also where it is sampled. Raises NotFound, BadRequest, ProviderError.
+        """
+
+        def prompt_for(_provider: Provider, name: str) -> Prompt:
+            return replace(prompt, model_name=name)
+
+        stream = partial(self._answers.stream, wanted=cached)
+        ended = False
+        async with aclosing(answering.answer(self._registry, model_id, prompt_for, stream)) as events:
+            async for event in events:
+                ended = ended or isinstance(event, AnswerEnd)
+                yield event
+        if not ended:
+            raise StreamCut("The answer ended early.", hint="Try again.")
