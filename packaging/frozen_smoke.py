@@ -26,11 +26,13 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from tests.e2e.driver import Home, Picture, Screen, Trouble, Window, missing_programs, wait_for  # noqa: E402
+from tests.ingest.making import make_pdf  # noqa: E402
 
 PROGRAM = ROOT / "dist" / "mastra-desktop" / "mastra-desktop"
 PICTURES = ROOT / "build" / "package"
 QUESTION = "What is the capital of France?"
 MISSING = "The built-in model isn't on this computer."
+DOCUMENTS = 6
 STARTS = 5
 START_LIMIT_S = 1.0
 FEWEST_COLOURS = 100  # a blank or broken window has fewer
@@ -62,6 +64,7 @@ class Smoke:
 
     def run(self, *, tour: bool) -> None:
         checks: list[Callable[[], str]] = [self.version, self.config, self.doctor, self.notices, self.keyring]
+        checks += [self.knowledge]
         if self.is_full:
             checks += [self.ask_without_network, self.chat_in_window, self.killed, self.starts]
             checks += [self.tour] if tour else []
@@ -132,6 +135,24 @@ class Smoke:
         found = next(check for check in json.loads(done.stdout)["checks"] if check["name"] == "keyring")
         expect(found["status"] == "healthy" and "Secret Service" in found["detail"], str(found))
         return str(found["detail"])
+
+    def knowledge(self) -> str:
+        """Files of several kinds are read, split and given vectors, all in the built app's own children."""
+        folder = self.base / "documents 文档"
+        make_documents(folder)
+        done = self._start(
+            *without_network(), str(self.program), "knowledge", "add", "Try", str(folder), "--json"
+        )
+        expect(done.returncode == 0, told(done))
+        last = {line["document"]: line["state"] for line in map(json.loads, done.stdout.splitlines())}
+        expect(len(last) == DOCUMENTS and set(last.values()) == {"ready"}, str(last))
+        for mode in ("meaning", "words"):
+            asked = ("knowledge", "search", "Try", "how long may a water sample be stored", "--mode", mode)
+            done = self._command(*asked, "--json")
+            expect(done.returncode == 0, told(done))
+            hits = json.loads(done.stdout)["results"]
+            expect(bool(hits) and "36 hours" in hits[0]["text"], f"{mode}: {hits[:2]}")
+        return f"{len(last)} kinds of files, found by meaning and by words"
 
     def ask_without_network(self) -> str:
         alone = without_network()
@@ -243,6 +264,29 @@ class Smoke:
     def _finished_answer(self) -> dict[str, Any] | None:
         answer = self.home.newest_answer()
         return answer if answer and answer["state"] != "writing" else None
+
+
+def make_documents(folder: Path) -> None:
+    """One of each kind that needs a library of its own; the answer is in one of them."""
+    import docx
+    import pptx
+
+    folder.mkdir()
+    (folder / "lab.html").write_text(
+        "<h1>Laboratory</h1><p>A water sample may be stored for no more than 36 hours.</p>"
+    )
+    (folder / "notes 笔记.txt").write_bytes("学生每晚付三十八欧元。".encode("gb18030"))
+    (folder / "prices.csv").write_text("guest,euros\nstudent,38\nother,55\n")
+    word = docx.Document()
+    word.add_heading("Valves", 1)
+    word.add_paragraph("The nitrogen valve is closed every evening.")
+    word.save(str(folder / "valves.docx"))
+    slides = pptx.Presentation()
+    slide = slides.slides.add_slide(slides.slide_layouts[1])
+    slide.shapes.title.text = "Freezer"
+    slide.placeholders[1].text = "The freezer is defrosted twice a year."
+    slides.save(str(folder / "freezer.pptx"))
+    (folder / "report.pdf").write_bytes(make_pdf([[(12, "The pressure is read each hour.")]]))
 
 
 def expect(held: bool, otherwise: str) -> None:

@@ -164,6 +164,8 @@ class _Splitter:
             piece = pieces[last + 1]
             if content and self._is_heading(last + 1) and piece.block != pieces[last].block:
                 return last
+            if self._blocks[piece.block].page != self._blocks[pieces[last].block].page:
+                return last  # so that a citation names the page its words are on
             if not self._small(pieces[first].start, piece.end, cost + piece.cost):
                 return self._better_end(first, new, last)
             content = content or not self._is_heading(last + 1)

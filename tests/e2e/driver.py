@@ -241,6 +241,7 @@ class Window:
         self.painted_at = 0.0  # seconds since the epoch
         self.started_at = time.time()
         self._lines: queue.Queue[str] = queue.Queue()
+        self._sources: list[subprocess.Popen[str]] = []  # what was dragged from
         environ = screen.environment() | home.environment() | {"MASTRA_START_REPORT": "1"}
         self.process = subprocess.Popen(
             home.command, env=environ, text=True, stdin=subprocess.DEVNULL,
@@ -262,6 +263,11 @@ class Window:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _end(self.process)
+        for source in self._sources:
+            _end(source)
+            for pipe in (source.stdin, source.stdout):
+                if pipe is not None:
+                    pipe.close()
         self._reader.join(2)
         if self.process.stdout is not None:
             self.process.stdout.close()
@@ -323,6 +329,34 @@ class Window:
     def click(self, x: int, y: int) -> None:
         """In the window, in pixels."""
         self.screen.xdotool("mousemove", "--window", self.id, str(x), str(y), "click", "1")
+
+    def drop(self, paths: Sequence[Path], x: int, y: int) -> None:
+        """Drags files from another program's window and lets them go at this place of ours. Raises Trouble."""
+        from_x, from_y = self.screen.size[0] - 80, self.screen.size[1] - 80
+        command = [sys.executable, "-m", "tests.e2e.drag_source", str(from_x), str(from_y)]
+        source = subprocess.Popen(
+            [*command, *map(str, paths)], env=self.screen.environment() | {"QT_QPA_PLATFORM": "xcb"},
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            cwd=Path(__file__).resolve().parents[2],
+        )  # fmt: skip
+        assert source.stdout
+        self._sources.append(source)  # it stays, as a file manager does: what it offers is fetched later
+        if source.stdout.readline() != "ready\n":
+            raise Trouble("there is nothing to drag from")
+        to_x, to_y = self._at[0] + x, self._at[1] + y
+        move = self.screen.xdotool
+        move("mousemove", str(from_x + 20), str(from_y + 20), "mousedown", "1")
+        for step in range(1, 13):  # a hand moves gradually, and the target answers each move
+            at = (
+                from_x + 20 + (to_x - from_x - 20) * step // 12,
+                from_y + 20 + (to_y - from_y - 20) * step // 12,
+            )
+            move("mousemove", str(at[0]), str(at[1]))
+            time.sleep(0.05)
+        time.sleep(0.3)
+        move("mouseup", "1")
+        if (said := source.stdout.readline().strip()) != "dropped":
+            raise Trouble(f"the files were not taken: {said or 'nothing happened'}")
 
     def resize(self, width: int, height: int) -> None:
         self.screen.xdotool("windowsize", "--sync", self.id, str(width), str(height))

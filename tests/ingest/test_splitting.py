@@ -23,12 +23,12 @@ def words(text: str) -> int:
     return 2 + len(re.findall(r"[^\W\u3040-\u9fff]+|[^\w\s]|[\u3040-\u9fff]", text))
 
 
-def made(*parts: tuple[BlockKind, str], levels: Sequence[int] = ()) -> ReadText:
-    """A text of `parts`, an empty line between them; every fourth part starts a page."""
+def made(*parts: tuple[BlockKind, str], levels: Sequence[int] = (), page_parts: int = 1000) -> ReadText:
+    """A text of `parts`, an empty line between them; every `page_parts` parts a page starts."""
     text, blocks, depth = "", [], iter(levels)
     for at, (kind, part) in enumerate(parts):
         level = next(depth, 1) if kind is HEADING else 0
-        blocks.append(Block(kind, len(text), len(text) + len(part), level, 1 + at // 4))
+        blocks.append(Block(kind, len(text), len(text) + len(part), level, 1 + at // page_parts))
         text += part + "\n\n"
     return ReadText(text, tuple(blocks))
 
@@ -115,7 +115,7 @@ def test_code_is_cut_between_lines() -> None:
 
 def test_a_passage_has_the_page_it_starts_on() -> None:
     """Pages come from the block a passage starts with."""
-    read = made(*((PARAGRAPH, sentence(n, 40)) for n in range(9)))
+    read = made(*((PARAGRAPH, sentence(n, 40)) for n in range(9)), page_parts=4)
     assert [span.page for span in split(read, words, limit=50)] == [1, 1, 1, 1, 2, 2, 2, 2, 3]
 
 
@@ -183,3 +183,15 @@ def test_blocks_may_leave_text_out() -> None:
     """Text outside of any block is not lost."""
     read = ReadText("before heading after", (Block(HEADING, 7, 14, 1),))
     assert texts(read, split(read, words)) == ["before", "heading after"]
+
+
+def test_a_passage_stays_on_its_page() -> None:
+    """Short pages are not joined: each passage names the page all of its words are on."""
+    lines = ("One.", "Two is here.", "Three.")
+    text = "\n\n".join(lines)
+    blocks = tuple(
+        Block(BlockKind.PARAGRAPH, text.index(line), text.index(line) + len(line), page=n)
+        for n, line in enumerate(lines, 1)
+    )
+    found = split(ReadText(text, blocks, pages=3), words)
+    assert [(text[p.start : p.end], p.page) for p in found] == [(line, n) for n, line in enumerate(lines, 1)]
