@@ -33,6 +33,7 @@ from mastra_desktop.ui.bridge import Backend
 from mastra_desktop.ui.errors import title_of
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.chat_pane import ChatPane
+from mastra_desktop.ui.panes.metrics_status import FigureStatus
 from mastra_desktop.ui.panes.model_status import ModelStatus
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
@@ -43,6 +44,7 @@ from mastra_desktop.ui.widgets.toast import ToastArea
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
     from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
+    from mastra_desktop.ui.panes.metrics_pane import MetricsPane
     from mastra_desktop.ui.panes.settings_pane import SettingsPane
 
 REFRESH_DELAY_MS = 60
@@ -100,6 +102,7 @@ class MainWindow(QMainWindow):
         self.rail.add_item("chat", self.tr("Chat"), "message-square", "Ctrl+1")
         self.rail.add_item("knowledge", self.tr("Knowledge"), "library", "Ctrl+2")
         self.rail.take_drops("knowledge")
+        self.rail.add_item("metrics", self.tr("Metrics"), "activity", "Ctrl+3")
         self.rail.add_item("settings", self.tr("Settings"), "settings", "Ctrl+,", bottom=True)
         self.rail.select("chat")
         self.chat = ChatPane(theme, icons, self._state, self, self.tasks)
@@ -107,9 +110,11 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.chat)
         self.settings_pane: SettingsPane | None = None
         self.knowledge: KnowledgePane | None = None
+        self.metrics: MetricsPane | None = None
         self.status = StatusBar(theme, icons)
         self.model_status = ModelStatus(self.status)
         self.status.add_right("adding")
+        self.figures = FigureStatus(self.status, self, self.tasks)
 
         shell = QWidget()
         row = QHBoxLayout()
@@ -141,6 +146,7 @@ class MainWindow(QMainWindow):
         add = self.actions_registry.add
         add("show_chat", self.tr("Chat"), lambda: self.show_page("chat"), shortcut="Ctrl+1")
         add("show_knowledge", self.tr("Knowledge"), lambda: self.show_page("knowledge"), shortcut="Ctrl+2")
+        add("show_metrics", self.tr("Metrics"), lambda: self.show_page("metrics"), shortcut="Ctrl+3")
         add("show_settings", self.tr("Settings"), lambda: self.show_page("settings"), shortcut="Ctrl+,")
         add("new_chat", self.tr("New chat or collection"), self._new, shortcut="Ctrl+N")
         add("search_list", self.tr("Search in the list"), self._search, shortcut="Ctrl+F")
@@ -164,7 +170,7 @@ class MainWindow(QMainWindow):
     # -- pages --------------------------------------------------------------------------------------
 
     def show_page(self, page: str) -> None:
-        """`chat`, `knowledge` or `settings`."""
+        """`chat`, `knowledge`, `metrics` or `settings`."""
         if page == "settings" and self.settings_pane is None:
             from mastra_desktop.ui.panes.settings_pane import SettingsPane
 
@@ -177,6 +183,8 @@ class MainWindow(QMainWindow):
         shown: QWidget = self.chat
         if page == "knowledge":
             shown = self._knowledge_pane()
+        elif page == "metrics":
+            shown = self._metrics_pane()
         elif page == "settings" and self.settings_pane is not None:
             shown = self.settings_pane
         self.pages.setCurrentWidget(shown)
@@ -200,6 +208,28 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(pane)
             self.knowledge = pane
         return self.knowledge
+
+    def _metrics_pane(self) -> MetricsPane:
+        """Made when it is first wanted."""
+        if self.metrics is None:
+            from mastra_desktop.ui.panes.metrics_pane import MetricsPane
+
+            pane = MetricsPane(self._theme, self._icons, self._state, self, self.tasks)
+            pane.notice.connect(self.toasts.show_toast)
+            pane.failed.connect(self._report)
+            pane.chat_wanted.connect(self._open_chat)
+            pane.health_shown.connect(self.figures.show_health)
+            self.pages.addWidget(pane)
+            self.metrics = pane
+        return self.metrics
+
+    def _open_chat(self, conversation_id: str, message_id: str) -> None:
+        self.show_page("chat")
+        self.chat.open(conversation_id, message_id)
+
+    def _shown_metrics(self) -> MetricsPane | None:
+        """The metrics pane while it is the page in view."""
+        return self.metrics if self.pages.currentWidget() is self.metrics else None
 
     def _shown_knowledge(self) -> KnowledgePane | None:
         """The knowledge pane while it is the page in view."""
@@ -270,6 +300,7 @@ class MainWindow(QMainWindow):
         await self.chat.load()
         await self.call(_start_knowledge)
         await self.call(_start_api)
+        self.figures.start()
         if interrupted:
             self.toasts.show_toast(
                 self.tr("An answer was interrupted"),
@@ -353,6 +384,9 @@ class MainWindow(QMainWindow):
         if (knowledge := self._shown_knowledge()) is not None:
             knowledge.focus_search()
             return
+        if (metrics := self._shown_metrics()) is not None:
+            metrics.focus_search()
+            return
         if self.pages.currentWidget() is self.settings_pane and self.settings_pane is not None:
             self.settings_pane.focus_search()
         else:
@@ -363,6 +397,8 @@ class MainWindow(QMainWindow):
             return
         if (knowledge := self._shown_knowledge()) is not None:
             knowledge.close_overlay()
+        elif (metrics := self._shown_metrics()) is not None:
+            metrics.close_overlay()
         elif not self.chat.close_overlay():
             self.chat.stop()
 
@@ -372,6 +408,8 @@ class MainWindow(QMainWindow):
             stops += self.settings_pane.stops()
         if (knowledge := self._shown_knowledge()) is not None:
             stops += knowledge.stops()
+        if (metrics := self._shown_metrics()) is not None:
+            stops += metrics.stops()
         focused = self.focusWidget()
         at = next(
             (
@@ -413,6 +451,9 @@ class MainWindow(QMainWindow):
             self.chat.save_state()
             if self.knowledge is not None:
                 self.knowledge.save_state()
+            if self.metrics is not None:
+                self.metrics.save_state()
+            self.figures.stop()
             self.hide()
             self.tasks.start(self._shut_down(), key="shut-down")
 

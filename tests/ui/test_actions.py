@@ -56,6 +56,8 @@ def test_every_shortcut_of_the_window_does_something(desk: Desk) -> None:
     shown = knowledge.search.isVisible()
     press("toggle_inspector")
     assert knowledge.search.isVisible() is not shown
+    press("show_metrics")
+    assert window.pages.currentWidget() is window.metrics
     press("show_chat")
     assert page() is chat
     press("toggle_list")
