@@ -151,7 +151,12 @@ class MainWindow(QMainWindow):
         add("new_chat", self.tr("New chat or collection"), self._new, shortcut="Ctrl+N")
         add("search_list", self.tr("Search in the list"), self._search, shortcut="Ctrl+F")
         add("toggle_list", self.tr("Show or hide the list"), self._toggle_list, shortcut="Ctrl+B")
-        add("toggle_inspector", self.tr("Show or hide the search"), self._toggle_inspector, shortcut="Ctrl+I")
+        add(
+            "toggle_inspector",
+            self.tr("Show or hide details or search"),
+            self._toggle_inspector,
+            shortcut="Ctrl+I",
+        )
         add("escape", self.tr("Close, or stop the reply"), self._escape, shortcut="Esc")
         add("next_pane", self.tr("Next pane"), lambda: self._move_pane(1), shortcut="F6")
         add("previous_pane", self.tr("Previous pane"), lambda: self._move_pane(-1), shortcut="Shift+F6")
@@ -379,6 +384,8 @@ class MainWindow(QMainWindow):
     def _toggle_inspector(self) -> None:
         if (knowledge := self._shown_knowledge()) is not None:
             knowledge.toggle_search()
+        elif self.pages.currentWidget() is self.chat:
+            self.chat.toggle_inspector()
 
     def _search(self) -> None:
         if (knowledge := self._shown_knowledge()) is not None:

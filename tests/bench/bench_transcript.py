@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QApplication
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.transcript import Transcript, TurnView
+from mastra_desktop.ui.widgets.transcript_view import SourceView
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 TURNS = 10_000
@@ -269,6 +270,14 @@ def main() -> int:
     text = reply(random.Random(1), 20_000)
     gaps, cpu = drive(streaming(view, "stream", text, 5), FLUSH_MS)
     stalls(f"{TOKENS_PER_SECOND} tokens/s into {TURNS} turns", gaps, cpu)
+    cited = tuple(SourceView(n, "lab.pdf", "page 3", "", f"Source {n}") for n in (1, 2, 3))
+    view.add_turn(
+        TurnView("cited", "assistant", "", author="Model", streaming=True, busy=True, sources=cited)
+    )
+    text = text.replace("network", "network [1]").replace("answers", "answers [2][3]")
+    gaps, cpu = drive(streaming(view, "cited", text, 5), FLUSH_MS)
+    stalls(f"{TOKENS_PER_SECOND} tokens/s with citations", gaps, cpu)
+    view.remove_turn("cited")
     stalls("300 wheel steps", *drive(wheel(view, 300), FLUSH_MS))
     stalls("40 resizes", *drive(resizes(view), FLUSH_MS))
     view.resize(900, 800)

@@ -8,12 +8,15 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
 
 from mastra_desktop.domain.knowledge import DocumentState
 from mastra_desktop.ui.widgets.knowledge_switch import KnowledgeSwitch
+from mastra_desktop.ui.widgets.source_card import SourceCard
 from tests.ui.desk import Desk
 
+CTRL = Qt.KeyboardModifier.ControlModifier
+NO_SOURCES = "Answers that draw on knowledge list their sources here."
 READY_S = 40.0  # a child process that reads is started on the way
 QUESTION = "Why does the refund worker hold the ledger lock?"
 RUNBOOK = """# Locks
@@ -183,6 +186,41 @@ def test_nothing_relevant_is_said_below_the_answer(citing: Desk) -> None:
     shown = desk.ask("Something else entirely")
     assert shown.notice == "Nothing relevant was found in the knowledge."
     assert shown.sources == ()
+
+
+# -- details -----------------------------------------------------------------------------------------
+
+
+def test_details_list_the_sources_of_the_chat_and_figures_of_the_reply(citing: Desk) -> None:
+    """Ctrl+I shows and hides them; the button says which; a card opens its passage; what is unknown is left out."""
+    desk = citing
+    add_collection(desk, "Runbooks", runbook=RUNBOOK, pool=POOL)
+    toggle(desk)
+    inspector = desk.window.chat.inspector
+    desk.window.resize(1440, 900)
+    desk.key(Qt.Key.Key_I, CTRL, to=desk.window)
+    assert inspector.isVisible()
+    desk.wait(lambda: words_of(inspector) == {"Details", "Sources in this chat", NO_SOURCES})
+    desk.ask(QUESTION)
+    desk.ask(QUESTION)
+    desk.wait(lambda: "Tokens in" in words_of(inspector))
+    cards = [card for card in inspector.findChildren(SourceCard) if card.isVisible()]
+    assert sorted(card.source.document for card in cards) == ["pool.md", "runbook.md"]
+    assert {"First token", "Speed", "Tokens out", "Cost", "$0.00, local"} <= words_of(inspector)
+    desk.window.resize(1100, 800)
+    desk.wait(lambda: not inspector.isVisible())
+    desk.key(Qt.Key.Key_I, CTRL, to=desk.window)
+    assert inspector.isVisible()
+    desk.key(Qt.Key.Key_Escape, to=desk.window)
+    assert not inspector.isVisible()
+    desk.window.resize(1440, 900)
+    desk.wait(inspector.isVisible)
+    next(card for card in inspector.findChildren(SourceCard) if card.isVisible()).click()
+    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.knowledge)
+
+
+def words_of(widget: QWidget) -> set[str]:
+    return {found.text() for found in widget.findChildren(QLabel) if found.isVisible()}
 
 
 # -- dropped files -----------------------------------------------------------------------------------

@@ -181,6 +181,7 @@ def test_sources_open_below_the_answer(view: Transcript, qtbot: QtBot) -> None:
     height = view.turns.heights[0]
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=middle(view, row))
     assert view.turns.heights[0] > height + 100
+    assert view.following  # all of it shows
     cards = areas(view, "source")
     assert [card.label for card in cards] == [source.label for source in SOURCES]
     with qtbot.waitSignal(view.source_activated) as opened:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QVBoxLayout, QWidge
 from mastra_desktop.domain.models import LOCAL_MODEL_ID, ModelInfo
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.chat_inspector import ChatInspector
 from mastra_desktop.ui.panes.chat_knowledge import ChatKnowledge
 from mastra_desktop.ui.panes.chat_list import ChatList
 from mastra_desktop.ui.panes.chat_view import NEW_CHAT, ChatView
@@ -46,6 +47,7 @@ class ChatPane(QWidget):
         self._theme, self._icons, self._state, self._bridge, self._tasks = theme, icons, state, bridge, tasks
         self._models: list[ModelInfo] = []
         self._narrow = False
+        self._inspector_drawer = True
         self._wide_state = QByteArray()  # of the splitter, while the window is narrow
         self.list = ChatList(theme, icons, bridge, tasks)
         self.view = ChatView(theme, icons, bridge, tasks)
@@ -76,13 +78,21 @@ class ChatPane(QWidget):
         self._splitter.setStretchFactor(1, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self._splitter)
+        row.setSpacing(0)
+        row.addWidget(self._splitter, 1)
+        self._row = row
+        self.inspector = ChatInspector(theme, icons, self)
+        self.inspector.set_drawer(True)
+        self.inspector.hide()
         self._restore()
 
         self._use_model(str(state.value("chat/model", "")) or LOCAL_MODEL_ID)
         self.list.opened.connect(self.open)
         self.knowledge.notice.connect(self.notice)
         self.view.source_wanted.connect(self.passage_wanted)
+        self.view.messages_changed.connect(self._fill_inspector)
+        self.inspector.source_wanted.connect(self.view.open_source)
+        self.inspector.closed.connect(self.toggle_inspector)
         self.list.new_wanted.connect(self.new_chat)
         self.list.deleted.connect(self._deleted)
         self.list.notice.connect(self.notice)
@@ -107,6 +117,10 @@ class ChatPane(QWidget):
         self._more = IconButton("ellipsis", self.tr("More"), theme, icons)
         self._more.setObjectName("moreButton")
         self._more.clicked.connect(self._open_menu)
+        self._inspect = IconButton("panel-right", self.tr("Details"), theme, icons, "Ctrl+I")
+        self._inspect.setObjectName("inspectorButton")
+        self._inspect.setCheckable(True)
+        self._inspect.clicked.connect(self.toggle_inspector)
         header = QWidget()
         header.setObjectName("paneHeader")
         header.setProperty("bar", "header")
@@ -118,6 +132,7 @@ class ChatPane(QWidget):
         row.addWidget(self._show_list)
         row.addWidget(self._title, 1)
         row.addWidget(self._more)
+        row.addWidget(self._inspect)
         return header
 
     def _open_menu(self) -> None:
@@ -169,6 +184,9 @@ class ChatPane(QWidget):
         if self.view.transcript.hover.card is not None:
             self.view.transcript.hover.hide()
             return True
+        if self._inspector_drawer and self.inspector.isVisible():
+            self.toggle_inspector()
+            return True
         if self._narrow and self.list.isVisible():
             self.list.hide()
             return True
@@ -176,7 +194,11 @@ class ChatPane(QWidget):
 
     def stops(self) -> list[QWidget]:
         """What F6 goes through."""
-        return [w for w in (self.list.rows, self.view.transcript, self.view.composer) if w.isVisible()]
+        return [
+            w
+            for w in (self.list.rows, self.view.transcript, self.view.composer, self.inspector)
+            if w.isVisible()
+        ]
 
     def set_narrow(self, narrow: bool) -> None:
         """Below 960 px the list is a drawer over the conversation."""
@@ -212,6 +234,45 @@ class ChatPane(QWidget):
         super().resizeEvent(event)
         if self._narrow:
             self._place_drawer()
+        self._place_inspector()
+
+    def toggle_inspector(self) -> None:
+        """Details beside the conversation, or over it where there is no room."""
+        show = not self.inspector.isVisibleTo(self)
+        self.inspector.setVisible(show)
+        self._inspect.setChecked(show)
+        if not self._inspector_drawer:
+            self._state.setValue("chat/inspector", "true" if show else "false")
+        self._place_inspector()
+        self._fill_inspector()
+        if not show:
+            self.view.composer.setFocus()
+
+    def _fill_inspector(self) -> None:
+        if self.inspector.isVisibleTo(self):
+            self.inspector.show_messages(self.view.messages, self.view.runs.prices)
+
+    def _place_inspector(self) -> None:
+        """In a row with the conversation, or a drawer at the right edge below 1280 px."""
+        theme = self._theme.current
+        width = theme.px("layout.inspector.width")
+        drawer = self.window().width() < theme.px("layout.breakpoints.fourColumns")
+        if drawer != self._inspector_drawer:
+            self._inspector_drawer = drawer
+            self.inspector.set_drawer(drawer)
+            if drawer:
+                self._row.removeWidget(self.inspector)
+                self.inspector.setMinimumWidth(0)
+                self.inspector.hide()
+            else:
+                self._row.addWidget(self.inspector)
+                self.inspector.setFixedWidth(width)
+                self.inspector.setVisible(str(self._state.value("chat/inspector", "false")) == "true")
+            self._inspect.setChecked(self.inspector.isVisibleTo(self))
+            self._fill_inspector()
+        if drawer:
+            self.inspector.setGeometry(self.width() - width, 0, width, self.height())
+            self.inspector.raise_()
 
     def _place_drawer(self) -> None:
         self.list.setGeometry(0, 0, self._theme.current.px("layout.list.width"), self.height())

@@ -41,6 +41,7 @@ class ChatView(QWidget):
     conversation_started = Signal(str)  # a new chat got its id
     opened = Signal(str, str, str)  # conversation id, title, model id
     knowledge_opened = Signal(str, object)  # conversation id, the ids of its collections
+    messages_changed = Signal()  # in view: others, or one settled
     source_wanted = Signal(object)  # a Source to be opened at its passage
     settings_wanted = Signal()
     model_wanted = Signal()  # the person asked for another model
@@ -108,7 +109,7 @@ class ChatView(QWidget):
         self.runs.refused.connect(self._refused)
         self.runs.changed.connect(self._update_busy)
         self.transcript.action_triggered.connect(self._turn_action)
-        self.transcript.source_activated.connect(self._open_source)
+        self.transcript.source_activated.connect(self.open_source)
         self.transcript.older_wanted.connect(self._load_older)
         self.empty.suggestion_chosen.connect(self._use_suggestion)
 
@@ -175,6 +176,12 @@ class ChatView(QWidget):
             self.opened.emit(NEW_CHAT, "", "")
             self.knowledge_opened.emit(NEW_CHAT, ())
         self.queue.show(self.conversation_id)
+        self.messages_changed.emit()
+
+    @property
+    def messages(self) -> list[Message]:
+        """The settled messages in view, oldest first."""
+        return list(self._messages.values())
 
     def _tell_opened(self, conversation: Conversation) -> None:
         self.opened.emit(conversation.id, conversation.title, conversation.model_id)
@@ -358,6 +365,7 @@ class ChatView(QWidget):
         if self.conversation_id == message.conversation_id and message.id in self._messages:
             self._messages[message.id] = message
             self.transcript.update_turn(self._turn(message))
+            self.messages_changed.emit()
 
     def show_prices(self, book: PriceBook) -> None:
         """From now on costs are told by these prices, in the turns in view as well."""
@@ -399,7 +407,7 @@ class ChatView(QWidget):
             case "switch_model":
                 self.model_wanted.emit()
 
-    def _open_source(self, message_id: str, n: int) -> None:
+    def open_source(self, message_id: str, n: int) -> None:
         """A citation was followed, also one of an answer that is still being written."""
         message = self._messages.get(message_id)
         run = self.runs.of_message(self.conversation_id, message_id)

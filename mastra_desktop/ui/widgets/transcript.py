@@ -346,6 +346,13 @@ class Transcript(QAbstractScrollArea):
         self._anchor = Anchor(self.turns.views[number].id, (-1, 0), top)
         self._set_following(False, at_end=False)
 
+    def settle_anchored(self) -> None:
+        """As `settle`, after `keep_anchor_of`: where the end still shows, stay there from now on."""
+        self.settle()
+        if self.scroll_y >= self.turns.total - self.viewport().height():
+            self._set_following(True, at_end=True)
+        self.viewport().update()
+
     # Events
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -42,15 +42,13 @@ class Press:
     def _toggle(self, number: int, hot: Hot) -> None:
         view = self._view
         turn_id = view.turns.views[number].id
+        view.keep_anchor_of(number)
         if hot.kind == "fold":
-            view.keep_anchor_of(number)
             view.turns.toggle(turn_id)
             view.selection.clear()
         else:
-            view.keep_anchor_of(number)
             view.turns.toggle_sources(turn_id)
-        view.settle()
-        view.viewport().update()
+        view.settle_anchored()
 
     def open_link(self, target: str) -> None:
         """Pass a link on, if it is of a kind that may be opened."""

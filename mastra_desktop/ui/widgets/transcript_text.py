@@ -117,7 +117,7 @@ class RichText:
 
     def paint_doubt(self, painter: QPainter, x: float, y: float, part: Range) -> None:
         """A dotted line under a range of the text."""
-        pen = QPen(self._style.color("text.tertiary"), 1.4, Qt.PenStyle.DotLine, Qt.PenCapStyle.RoundCap)
+        pen = QPen(self._style.color("border.control"), 1.4, Qt.PenStyle.DotLine, Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         for rect in self.rects(*part):
             bottom = round(rect.bottom() - 2) + 0.5
