@@ -204,8 +204,7 @@ def test_details_list_the_sources_of_the_chat_and_figures_of_the_reply(citing: D
     desk.ask(QUESTION)
     desk.ask(QUESTION)
     desk.wait(lambda: "Tokens in" in words_of(inspector))
-    cards = [card for card in inspector.findChildren(SourceCard) if card.isVisible()]
-    assert sorted(card.source.document for card in cards) == ["pool.md", "runbook.md"]
+    assert sorted(card.source.document for card in shown_cards(inspector)) == ["pool.md", "runbook.md"]
     assert {"First token", "Speed", "Tokens out", "Cost", "$0.00, local"} <= words_of(inspector)
     desk.window.resize(1100, 800)
     desk.wait(lambda: not inspector.isVisible())
@@ -215,8 +214,13 @@ def test_details_list_the_sources_of_the_chat_and_figures_of_the_reply(citing: D
     assert not inspector.isVisible()
     desk.window.resize(1440, 900)
     desk.wait(inspector.isVisible)
-    next(card for card in inspector.findChildren(SourceCard) if card.isVisible()).click()
+    desk.wait(lambda: shown_cards(inspector))
+    shown_cards(inspector)[0].click()
     desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.knowledge)
+
+
+def shown_cards(widget: QWidget) -> list[SourceCard]:
+    return [card for card in widget.findChildren(SourceCard) if card.isVisible()]
 
 
 def words_of(widget: QWidget) -> set[str]:
@@ -270,6 +274,13 @@ def test_of_dropped_files_the_one_that_cannot_be_read_is_named(citing: Desk, tmp
         return "report.pdf could not be added" in shown
 
     desk.wait(told, READY_S)
+    (collection,) = desk.ask_core(lambda core: core.knowledge.collections())
+
+    def can_be_asked() -> bool:
+        return desk.ask_core(lambda core: core.knowledge.collections())[0].documents == 1
+
+    desk.wait(can_be_asked, READY_S)
+    assert drawn_on(desk) == (collection.id,)
     assert desk.ask(QUESTION).sources
 
 

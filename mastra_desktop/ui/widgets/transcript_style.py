@@ -96,7 +96,7 @@ class Style:
             wide = max(CITE, round(metrics.horizontalAdvance("0" * (length - 2))) + 10)
             look = QTextCharFormat()
             look.setFont(self.cite_font)
-            look.setForeground(QColor(0, 0, 0, 0))
+            look.setForeground(Qt.GlobalColor.transparent)
             natural = metrics.horizontalAdvance("[" + "0" * (length - 2) + "]")
             look.setFontLetterSpacingType(QFont.SpacingType.AbsoluteSpacing)
             look.setFontLetterSpacing((wide + CITE_LEFT + CITE_RIGHT - natural) / length)
