@@ -159,6 +159,15 @@ def test_the_keyboard_on_a_chip_shows_its_passage(view: Transcript) -> None:
     assert view.hover.card is None
 
 
+def test_a_passage_goes_with_its_page(view: Transcript, qtbot: QtBot) -> None:
+    """Another page takes the transcript's place while a passage is shown: it does not lie on top of that."""
+    view.set_turns([answer()])
+    QTest.mouseMove(view.viewport(), middle(view, areas(view, "cite")[0]))
+    qtbot.waitUntil(lambda: view.hover.card is not None)
+    view.hide()
+    assert view.hover.card is None
+
+
 def test_screen_readers_hear_the_source_of_a_chip(view: Transcript) -> None:
     """Chips are links in the turn, named after document and place."""
     view.set_turns([answer()])

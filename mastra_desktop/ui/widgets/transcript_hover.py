@@ -34,6 +34,7 @@ class SourceHover(QObject):
         self._showing.timeout.connect(self._show)
         self._hiding = QTimer(self, singleShot=True, interval=_HIDE_MS)
         self._hiding.timeout.connect(self._hide_unless_used)
+        transcript.installEventFilter(self)
 
     def point_at(self, number: int | None, hot: Hot | None, *, at_once: bool = False) -> None:
         """The pointer (or, `at_once`, the keyboard) is on this area of the turn `number`, or on none."""
@@ -107,4 +108,7 @@ class SourceHover(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.card and event.type() == QEvent.Type.Leave:
             self._hiding.start()
+        elif watched is self._view and event.type() == QEvent.Type.Hide:
+            self._wanted = None
+            self.hide()  # a pressed citation shows another page, and the card is the window's
         return False
