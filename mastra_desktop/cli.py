@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import gc
 import json
 import os
@@ -37,11 +36,11 @@ from mastra_desktop.ops.redaction import redact
 from mastra_desktop.paths import Paths, find_paths
 from mastra_desktop.serve_command import LoopFactory, ServeCommand
 from mastra_desktop.services.as_json import (
+    check_json,
     conversation_json,
     error_json,
     event_json,
     message_json,
-    milliseconds,
 )
 from mastra_desktop.services.fencing import SAID
 from mastra_desktop.token_commands import TokenCommands
@@ -371,13 +370,10 @@ def _doctor(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) 
 
     def show(report: Report) -> int:
         if args.json:
-            checks = [
-                dataclasses.asdict(c) | {"duration_ms": milliseconds(c.duration_ms)} for c in report.checks
-            ]
-            _print_json({"status": report.status, "checks": checks})
+            _print_json({"status": report.status, "checks": [check_json(c) for c in report.checks]})
         else:
             for c in report.checks:
-                print(f"{c.status:<10} {c.name:<14} {c.detail}")
+                print(f"{c.status:<10} {c.name:<14} {f'{c.detail} {c.remedy}'.strip()}")
         return DONE if report.status is Status.HEALTHY else FAILED
 
     async def run(core: Core) -> int:

@@ -170,8 +170,7 @@ async def open_core(
         telemetry = TelemetryService(
             db,
             bus,
-            metrics,
-            traces,
+            recorder,
             providers,
             gauges,
             paths.logs,
@@ -182,12 +181,12 @@ async def open_core(
         conversations = ConversationsService(db, bus)
         if owning:
             await conversations.purge_trash()
-        health = HealthService(paths, db, secrets, providers, cache)
+        health = HealthService(paths, db, secrets, providers, cache, knowledge, embedders, owning=owning)
         tokens = TokenService(db, partial(Database.open, url, backups=paths.backups))
         api = LocalApi(
             Parts(
                 tokens=tokens,
-                completions=CompletionService(registry, answers),
+                completions=CompletionService(registry, answers, recorder),
                 chat=chat,
                 embedding=EmbeddingService(embedders, paths.resources),
                 conversations=conversations,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mastra_desktop.core import Core
 
 BATCH_INTERVAL_S = 0.016
+STALL_S = 0.05  # the window's loop took so long to answer: told to the core's telemetry
 STOP_TIMEOUT_S = 5.0
 CLEAN_UP_S = 3.0  # of these five, for what was asked for
 
@@ -43,6 +45,7 @@ class Engine:
         self._quit = asyncio.Event()
         self._stopping = False
         self._asked: set[asyncio.Task[Any]] = set()  # what the window asked for and still runs
+        self._stalled_until = 0.0
 
     def start(self) -> None:
         """Starts the thread, which builds the core; returns at once."""
@@ -71,7 +74,7 @@ class Engine:
 
         Closing or cancelling it cancels the source and returns when that has cleaned up.
         """
-        box: _Mailbox[T] = _Mailbox()
+        box: _Mailbox[T] = _Mailbox(self._woke)
 
         async def pump(core: Core) -> None:
             async with aclosing(ask(core)) as items:
@@ -91,7 +94,7 @@ class Engine:
 
     async def on_event(self, handle: Callable[[list[BusEvent]], None]) -> None:
         """Calls `handle` on this loop with what the bus publishes, in batches, until cancelled."""
-        box: _Mailbox[BusEvent] = _Mailbox()
+        box: _Mailbox[BusEvent] = _Mailbox(self._woke)
 
         async def listen(core: Core) -> None:
             unsubscribe = core.bus.subscribe(box.put)
@@ -107,6 +110,15 @@ class Engine:
                     handle(batch)
         finally:
             await job.end()
+
+    def _woke(self, asked_at: float) -> None:
+        """The window's loop was asked to wake a reader; now it does. One stall keeps several waiting."""
+        now = time.perf_counter()
+        if now - asked_at < STALL_S or asked_at < self._stalled_until or self._loop is None:
+            return
+        self._stalled_until = now
+        with suppress(RuntimeError):  # the engine's loop has ended
+            self._loop.call_soon_threadsafe(self._core.result().telemetry.stalled, now - asked_at)
 
     async def stop(self) -> None:
         """Cancels what runs, closes the core and joins the thread, within 5 s. Safe to call twice."""
@@ -226,7 +238,8 @@ class _Mailbox(Generic[T]):
     one batch, so a slow window never falls behind by more than one batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, woke: Callable[[float], None]) -> None:
+        self._woke = woke
         self._reader_loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
         self._lock = threading.Lock()
@@ -269,7 +282,11 @@ class _Mailbox(Generic[T]):
         with self._lock:
             self._planned = False
         with suppress(RuntimeError):  # the window's loop has ended
-            self._reader_loop.call_soon_threadsafe(self._awake.set)
+            self._reader_loop.call_soon_threadsafe(self._wake_now, time.perf_counter())
+
+    def _wake_now(self, asked_at: float) -> None:
+        self._awake.set()
+        self._woke(asked_at)
 
 
 def _uncancellable() -> Future[Any]:

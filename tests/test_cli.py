@@ -310,7 +310,8 @@ def test_doctor(place: Path) -> None:
     code, out, _ = run(place, "doctor", "--json")
     report = json.loads(out)
     names = [check["name"] for check in report["checks"]]
-    assert names == ["config", "database", "cache", "keyring", "local_model", "disk", "work"]
+    own = ["config", "database", "vectors", "cache", "keyring", "embedder", "local_model", "disk"]
+    assert names == [*own, "work"]
     assert all(set(check) == {"name", "status", "duration_ms", "detail"} for check in report["checks"])
     states = {check["name"]: check["status"] for check in report["checks"]}
     assert (states["database"], states["keyring"], states["work"]) == ("healthy", "degraded", "healthy")

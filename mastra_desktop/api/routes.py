@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -14,10 +13,10 @@ from mastra_desktop.api.chat_request import Body
 from mastra_desktop.api.errors import json_response, refused
 from mastra_desktop.domain.knowledge import SearchMode
 from mastra_desktop.services.as_json import (
+    check_json,
     collection_json,
     conversation_json,
     message_json,
-    milliseconds,
     search_json,
 )
 from mastra_desktop.services.embedders import packed
@@ -110,7 +109,7 @@ class Routes:
 
     async def health(self, _request: Request, _body: None) -> Response:
         report = await self._parts.health.check()
-        checks = [dataclasses.asdict(c) | {"duration_ms": milliseconds(c.duration_ms)} for c in report.checks]
+        checks = [check_json(check) for check in report.checks]
         status = 503 if report.status is Status.UNHEALTHY else 200
         return json_response({"status": report.status.value, "checks": checks}, status)
 

@@ -9,12 +9,12 @@ Finished spans wait here until whoever keeps them takes them. What people and mo
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from random import getrandbits
 
 from mastra_desktop.domain.telemetry import Outcome, Span
 from mastra_desktop.ops.logging import current_operation
@@ -32,30 +32,68 @@ _current: ContextVar[tuple[str, str]] = ContextVar("span", default=("", ""))  # 
 class OpenSpan:
     """A step that is under way. `end` it once; later calls do nothing."""
 
-    __slots__ = ("_at", "_began", "_facts", "_keep", "id", "name", "parent_id", "trace_id")
+    __slots__ = (
+        "_at",
+        "_began",
+        "_keep",
+        "_outcome",
+        "_took_s",
+        "facts",
+        "id",
+        "name",
+        "parent_id",
+        "trace_id",
+    )
 
     def __init__(
-        self, keep: Callable[[Span], None], trace_id: str, parent_id: str, name: str, facts: dict[str, Fact]
+        self,
+        keep: Callable[[OpenSpan], None],
+        trace_id: str,
+        parent_id: str,
+        name: str,
+        facts: dict[str, Fact],
     ) -> None:
-        self._keep: Callable[[Span], None] | None = keep
+        self._keep: Callable[[OpenSpan], None] | None = keep
         self.trace_id = trace_id
-        self.id = os.urandom(8).hex()
+        self.id = _new_id(16)
         self.parent_id = parent_id
         self.name = name
-        self._facts = facts
+        self.facts = facts
+        self._outcome = Outcome.DONE
+        self._took_s = 0.0
         self._at = time.time()
         self._began = time.perf_counter()
 
     def add(self, **facts: Fact) -> None:
-        self._facts.update(facts)
+        self.facts.update(facts)
 
     def end(self, outcome: Outcome = Outcome.DONE, **facts: Fact) -> None:
         keep, self._keep = self._keep, None
         if keep is None:
             return
-        took_ms = (time.perf_counter() - self._began) * 1000
-        known = {**self._facts, **facts}
-        keep(Span(self.trace_id, self.id, self.parent_id, self.name, self._at, took_ms, outcome, known))
+        self._took_s = time.perf_counter() - self._began
+        self._outcome = outcome
+        self.facts.update(facts)
+        keep(self)
+
+    def took(self, seconds: float) -> None:
+        """It is over already, and began so long ago."""
+        self._began -= seconds
+        self._at -= seconds
+        self.end()
+
+    def finished(self) -> Span:
+        """As it is kept."""
+        return Span(
+            self.trace_id,
+            self.id,
+            self.parent_id,
+            self.name,
+            self._at,
+            self._took_s * 1000,
+            self._outcome,
+            self.facts,
+        )
 
 
 class Traces:
@@ -63,7 +101,7 @@ class Traces:
 
     def __init__(self, clean: Callable[[str], str] = redact) -> None:
         self._clean = clean
-        self._finished: deque[Span] = deque()
+        self._finished: deque[OpenSpan] = deque()
         self._roots: dict[str, str] = {}  # open first spans, by trace
         self.dropped = 0
 
@@ -76,7 +114,7 @@ class Traces:
         if parent is not None:
             return OpenSpan(self._keep, parent.trace_id, parent.id, name, facts)
         trace_id, parent_id = self._place()
-        opened = OpenSpan(self._keep, trace_id or os.urandom(4).hex(), parent_id, name, facts)
+        opened = OpenSpan(self._keep, trace_id or _new_id(8), parent_id, name, facts)
         if not parent_id:
             self._roots[opened.trace_id] = opened.id
         return opened
@@ -104,9 +142,7 @@ class Traces:
             return
         trace_id, parent_id = self._place()
         if parent_id:
-            at = time.time() - duration_s
-            span_id = os.urandom(8).hex()
-            self._keep(Span(trace_id, span_id, parent_id, name, at, duration_s * 1000, Outcome.DONE, facts))
+            OpenSpan(self._keep, trace_id, parent_id, name, facts).took(duration_s)
 
     def forget(self, span: OpenSpan) -> None:
         """It will never end: what it was about did not happen."""
@@ -116,7 +152,16 @@ class Traces:
     def take(self) -> list[Span]:
         """The spans that ended since the last time, cleaned of secrets."""
         taken, self._finished = self._finished, deque()
-        return [self._cleaned(span) for span in taken]
+        seen: dict[str, str] = {}  # a few names come again and again
+
+        def clean(text: str) -> str:
+            if (cleaned := seen.get(text)) is None:
+                cleaned = seen[text] = self._clean(text)[:MOST_FACT]
+            return cleaned
+
+        for span in taken:
+            span.facts = {n: clean(v) if isinstance(v, str) else v for n, v in span.facts.items()}
+        return [span.finished() for span in taken]
 
     def _place(self) -> tuple[str, str]:
         trace_id, parent_id = _current.get()
@@ -125,7 +170,7 @@ class Traces:
             return trace_id, parent_id
         return operation_id, self._roots.get(operation_id, "")
 
-    def _keep(self, span: Span) -> None:
+    def _keep(self, span: OpenSpan) -> None:
         if self._roots.get(span.trace_id) == span.id:
             del self._roots[span.trace_id]
         if len(self._finished) >= MOST_WAITING:
@@ -133,18 +178,7 @@ class Traces:
         else:
             self._finished.append(span)
 
-    def _cleaned(self, span: Span) -> Span:
-        facts = {
-            name: self._clean(value)[:MOST_FACT] if isinstance(value, str) else value
-            for name, value in span.facts.items()
-        }
-        return Span(
-            span.trace_id,
-            span.id,
-            span.parent_id,
-            self._clean(span.name)[:MOST_FACT],
-            span.at,
-            span.duration_ms,
-            span.outcome,
-            facts,
-        )
+
+def _new_id(digits: int) -> str:
+    """Not to be guessed is no aim here: the system's random numbers cost ten times as much."""
+    return f"{getrandbits(4 * digits):0{digits}x}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mastra_desktop.domain.chat import Conversation, Message
 from mastra_desktop.domain.errors import ErrorInfo
@@ -22,6 +22,9 @@ from mastra_desktop.domain.replies import (
     TextDelta,
 )
 from mastra_desktop.domain.tokens import ApiToken
+
+if TYPE_CHECKING:
+    from mastra_desktop.services.health import Check
 
 
 def event_json(event: ReplyEvent) -> dict[str, Any] | None:
@@ -164,6 +167,16 @@ def message_json(m: Message, cost_usd: Decimal | None = None) -> dict[str, Any]:
         "unsupported": [list(place) for place in m.unsupported],
         "cached": m.cached,
         "cost_usd": None if cost_usd is None else float(cost_usd),
+    }
+
+
+def check_json(c: Check) -> dict[str, Any]:
+    """With what to do about it in the same sentence."""
+    return {
+        "name": c.name,
+        "status": c.status.value,
+        "duration_ms": milliseconds(c.duration_ms),
+        "detail": f"{c.detail} {c.remedy}".strip(),
     }
 
 

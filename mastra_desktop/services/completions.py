@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 from mastra_desktop.domain.errors import StreamCut
 from mastra_desktop.domain.replies import AnswerEnd, FallbackTaken, Prompt, ProviderEvent
 from mastra_desktop.services import answering
+from mastra_desktop.services.recording import Passing
 
 if TYPE_CHECKING:
     from mastra_desktop.providers.base import Provider
     from mastra_desktop.providers.registry import Registry
     from mastra_desktop.services.answer_cache import AnswerCache
+    from mastra_desktop.services.recording import Recorder
 
 
 class CompletionService:
     """Asks a model, its fallbacks or the cache, as a conversation does."""
 
-    def __init__(self, registry: Registry, answers: AnswerCache) -> None:
+    def __init__(self, registry: Registry, answers: AnswerCache, recorder: Recorder) -> None:
+        self._recorder = recorder
         self._registry = registry
         self._answers = answers
 
@@ -43,9 +46,21 @@ class CompletionService:
 
         stream = partial(self._answers.stream, wanted=cached)
         ended = False
-        async with aclosing(answering.answer(self._registry, model_id, prompt_for, stream)) as events:
-            async for event in events:
-                ended = ended or isinstance(event, AnswerEnd)
-                yield event
-        if not ended:
-            raise StreamCut("The answer ended early.", hint="Try again.")
+        passing = Passing(self._recorder, model_id)
+        try:
+            async with aclosing(answering.answer(self._registry, model_id, prompt_for, stream)) as events:
+                async for event in events:
+                    ended = ended or isinstance(event, AnswerEnd)
+                    passing.saw(event)
+                    yield event
+            _must_have_ended(ended)
+        except Exception as error:
+            passing.failed(error)
+            raise
+        finally:
+            passing.ended()
+
+
+def _must_have_ended(ended: bool) -> None:
+    if not ended:
+        raise StreamCut("The answer ended early.", hint="Try again.")

@@ -344,6 +344,16 @@ class KnowledgeService:
         """None where another process owns the index."""
         return self._index.state if self._index is not None else None
 
+    @property
+    def index_is_remote(self) -> bool:
+        """Whether a server has the index of meanings."""
+        return self._index is not None and self._index.is_remote
+
+    async def open_index(self) -> None:
+        """Starts the index of meanings and reads from it. Raises KnowledgeError."""
+        if self._index is not None:
+            await self._index.vectors.open()
+
     async def sizes(self) -> int:
         """Bytes that knowledge takes in the database."""
         return await self._db.read(knowledge.sizes)

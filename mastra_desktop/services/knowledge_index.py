@@ -36,6 +36,7 @@ class MeaningIndex:
     def __init__(self, db: Database, bus: Bus, folder: Path, url: str) -> None:
         self._db = db
         self._bus = bus
+        self.is_remote = bool(url)
         self.vectors = Vectors(folder, url, self.changed)
         self._lock = asyncio.Lock()
         self._state = VectorIndexChanged(VectorIndexState.CLOSED)

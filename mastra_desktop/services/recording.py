@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +10,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.chat import Usage
+from mastra_desktop.domain.errors import describe
 from mastra_desktop.domain.models import split_model_id
+from mastra_desktop.domain.replies import (
+    AnswerEnd,
+    FallbackTaken,
+    ProviderEvent,
+    ReasoningDelta,
+    RetryScheduled,
+    TextDelta,
+    ToolCall,
+)
 from mastra_desktop.domain.telemetry import Outcome, RequestRecord
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import telemetry
@@ -19,6 +30,8 @@ if TYPE_CHECKING:
 
     from mastra_desktop.ops.metrics import Metrics
     from mastra_desktop.ops.traces import OpenSpan, Traces
+
+MOST_WAITING = 10_000  # rows that wait to be kept; beyond that they are only counted
 
 log = get_logger(__name__)
 
@@ -32,10 +45,21 @@ class Recorder:
         self.metrics = metrics
         self.traces = traces
         self._cost = cost
+        self._waiting: list[RequestRecord] = []
 
     def watch(self) -> Watch:
         """For an answer that begins now."""
         return Watch(self)
+
+    def later(self, record: RequestRecord) -> None:
+        """Its row goes into the database together with others: for answers that are not kept themselves."""
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append(record)
+
+    def take(self) -> list[RequestRecord]:
+        """What `later` gathered since the last time."""
+        taken, self._waiting = self._waiting, []
+        return taken
 
     def store(self, conn: Connection, record: RequestRecord) -> None:
         """Adds the row to the transaction of `conn`. A failure is logged, and leaves the rest of it."""
@@ -136,6 +160,64 @@ class Watch:
     def _end_step(self, outcome: Outcome) -> None:
         if self._step is not None:
             self._step.end(outcome)
+
+
+class Passing:
+    """Counts an answer that only passes through and is kept nowhere, from the events of its stream."""
+
+    def __init__(self, recorder: Recorder, model_id: str) -> None:
+        self._recorder = recorder
+        self._watch = recorder.watch()
+        self._watch.step("model", model_id)
+        self._model_id = model_id
+        self._began = time.perf_counter()
+        self._first_ms: float | None = None
+        self._end: AnswerEnd | None = None
+        self._code = ""
+
+    def saw(self, event: ProviderEvent | FallbackTaken) -> None:
+        if isinstance(event, TextDelta | ReasoningDelta | ToolCall):
+            if self._first_ms is None:
+                self._first_ms = (time.perf_counter() - self._began) * 1000
+        elif isinstance(event, AnswerEnd):
+            self._end = event
+        elif isinstance(event, RetryScheduled):
+            self._watch.retried(self._model_id)
+        elif isinstance(event, FallbackTaken):
+            self._watch.fell_back(self._model_id, event.to_id)
+            self._model_id = event.to_id
+
+    def failed(self, error: Exception) -> None:
+        self._code = describe(error).code
+
+    def ended(self) -> None:
+        """Nothing more comes, for whatever reason: without an end and an error it was stopped."""
+        with _quietly("answer not counted"):
+            outcome = Outcome.DONE if self._end else Outcome.STOPPED
+            if self._code:
+                outcome = Outcome.FAILED if self._first_ms is None else Outcome.INTERRUPTED
+            usage = self._end.usage if self._end else Usage()
+            provider, model = split_model_id(self._model_id)
+            record = RequestRecord(
+                self._watch.id,
+                time.time(),
+                provider,
+                model,
+                outcome,
+                self._code,
+                (time.perf_counter() - self._began) * 1000,
+                self._first_ms,
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.cached_input_tokens,
+                usage.reasoning_tokens,
+                None,
+                self._watch.retries,
+                self._end.cached if self._end else False,
+                self._watch.trace_id,
+            )
+            self._watch.ended(record)
+            self._recorder.later(record)
 
 
 def _named(model_id: str) -> dict[str, str | int | float]:

@@ -38,14 +38,18 @@ from mastra_desktop.services.gauges import Gauges
 from mastra_desktop.store import telemetry
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from mastra_desktop.ops.bus import Bus
     from mastra_desktop.ops.metrics import Metrics, Tally
     from mastra_desktop.ops.traces import Traces
     from mastra_desktop.services.providers import ProvidersService
+    from mastra_desktop.services.recording import Recorder
     from mastra_desktop.store.database import Database
 
 SAMPLE_S = 5.0
 RING = 720  # samples: an hour
+COUNT_EVERY_S = 60.0
 PRUNE_EVERY_S = 3600.0
 MOST_PIECES = 50  # of one pruning round
 RANGES = {900: 20, 3600: 60, 6 * 3600: 300, 86_400: 1200, 7 * 86_400: 7200, 90 * 86_400: 86_400}
@@ -83,8 +87,7 @@ class TelemetryService:
         self,
         db: Database,
         bus: Bus,
-        metrics: Metrics,
-        traces: Traces,
+        recorder: Recorder,
         providers: ProvidersService,
         gauges: Gauges,
         logs: Path,
@@ -95,8 +98,9 @@ class TelemetryService:
     ) -> None:
         self._db = db
         self._bus = bus
-        self.metrics = metrics
-        self.traces = traces
+        self.metrics: Metrics = recorder.metrics
+        self.traces: Traces = recorder.traces
+        self._recorder = recorder
         self._providers = providers
         self._gauges = gauges
         self._log_file = logs / FILE_NAME
@@ -109,6 +113,7 @@ class TelemetryService:
         self._documents: set[str] = set()  # under way
         self._watched_until = clock()
         self._pruned_at = 0.0
+        self._counted_at = 0.0
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -196,18 +201,19 @@ class TelemetryService:
 
     async def requests(self, since: float, until: float, wanted: RequestFilter = ALL) -> list[RequestRecord]:
         """Those that ended in that time: what is behind a point of a curve."""
+        await self._keep_finished()
         return await self._db.read(telemetry.requests_between, since, until, wanted)
 
     async def trace(self, trace_id: str) -> list[Span]:
         """The spans of a trace, in the order they began; empty when it is unknown or was too long ago."""
-        await self._keep_spans()
+        await self._keep_finished()
         return await self._db.read(telemetry.trace, trace_id)
 
     async def recent_traces(
         self, range_s: float, *, slowest_first: bool = True, limit: int = 50
     ) -> list[TraceSummary]:
         """Traces that began in the last `range_s` seconds."""
-        await self._keep_spans()
+        await self._keep_finished()
         now = self._clock()
         return await self._db.read(
             telemetry.traces, now - range_s, now + 1, slowest_first=slowest_first, limit=limit
@@ -215,6 +221,7 @@ class TelemetryService:
 
     async def usage(self, by: Literal["provider", "model", "day"], range_s: float) -> list[UsageRow]:
         """Requests, tokens and costs of the last `range_s` seconds; days are those of this place."""
+        await self._keep_finished()
         now = self._clock()
         offset = time.localtime(now).tm_gmtoff
         since = now - range_s
@@ -296,11 +303,13 @@ class TelemetryService:
         gauges.look(metrics)
         now = self._take()
         if self._owning:
-            self._db_soon_spans()
+            await self._keep_finished()
             if min(self._minute, default=now) // 60 < now // 60:
                 await self._keep_minutes(before=int(now // 60 * 60))
-                await gauges.count(self._db, metrics)
                 await self._prune(now)
+            if now - self._counted_at >= COUNT_EVERY_S:
+                self._counted_at = now
+                await gauges.count(self._db, metrics)
 
     def _take(self) -> float:
         """What was recorded since the last time joins the ring and its minute; the time now."""
@@ -325,14 +334,18 @@ class TelemetryService:
         for at in due:
             del self._minute[at]
 
-    def _db_soon_spans(self) -> None:
-        if spans := self.traces.take():
-            self._db.write_soon(telemetry.keep_spans, spans)
+    async def _keep_finished(self) -> None:
+        """Spans and rows that wait; before a question too, so that what just ended is found."""
+        spans, records = self.traces.take(), self._recorder.take()
+        if not self._owning or not (spans or records):
+            return
 
-    async def _keep_spans(self) -> None:
-        """So that what just ended is found too."""
-        if self._owning and (spans := self.traces.take()):
-            await self._db.write(telemetry.keep_spans, spans)
+        def keep(conn: Connection) -> None:
+            telemetry.keep_spans(conn, spans)
+            for record in records:
+                self._recorder.store(conn, record)
+
+        await self._db.write(keep)
 
     async def _prune(self, now: float) -> None:
         if now - self._pruned_at < PRUNE_EVERY_S:
@@ -351,7 +364,7 @@ class TelemetryService:
                 self._take()
             if self._minute:
                 await self._keep_minutes(before=float("inf"))
-            await self._keep_spans()
+            await self._keep_finished()
         except MastraError as error:
             log.warning("the last figures are not kept", message=error.message, detail=error.detail)
 

@@ -190,7 +190,8 @@ def traces(
     first = select(schema.spans).where(_s.parent_id == "", _s.at >= since, _s.at < until)
     roots = [_span(row) for row in conn.execute(first.order_by(order).limit(limit))]
     counted = select(_s.trace_id, func.count()).where(_s.trace_id.in_([root.trace_id for root in roots]))
-    counts: dict[str, int] = dict(conn.execute(counted.group_by(_s.trace_id)).tuples().all())
+    rows = conn.execute(counted.group_by(_s.trace_id))
+    counts: dict[str, int] = {row[0]: row[1] for row in rows}
     return [
         TraceSummary(
             root.trace_id,
