@@ -303,7 +303,7 @@ class MainWindow(QMainWindow):
         self.tasks.start(self._engine.on_event(self._heard), key="bus")
         interrupted = await self.call(_interrupted)
         await self.chat.load()
-        await self.call(_start_knowledge)
+        await self.call(lambda core: core.knowledge.start())
         await self.call(_start_api)
         self.figures.start()
         if interrupted:
@@ -490,10 +490,6 @@ class MainWindow(QMainWindow):
 
 async def _interrupted(core: Core) -> int:
     return core.interrupted
-
-
-async def _start_knowledge(core: Core) -> None:
-    await core.knowledge.start()
 
 
 async def _start_api(core: Core) -> None:
