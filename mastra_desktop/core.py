@@ -159,10 +159,11 @@ async def open_core(
         chat = ChatService(
             db, registry, bus, known, answers, retriever=KnowledgeRetriever(knowledge), recorder=recorder
         )
+        completions = CompletionService(registry, answers, recorder)
         gauges = Gauges(
             purpose if purpose in WATCHED else "app",
             processes,
-            lambda: chat.in_progress,
+            lambda: chat.in_progress + completions.in_progress,
             providers,
             cache,
             lambda: log_file.lost if log_file is not None else 0,
@@ -182,11 +183,11 @@ async def open_core(
         if owning:
             await conversations.purge_trash()
         health = HealthService(paths, db, secrets, providers, cache, knowledge, embedders, owning=owning)
-        tokens = TokenService(db, partial(Database.open, url, backups=paths.backups))
+        tokens = TokenService(db, partial(Database.open, url, backups=paths.backups), audit)
         api = LocalApi(
             Parts(
                 tokens=tokens,
-                completions=CompletionService(registry, answers, recorder),
+                completions=completions,
                 chat=chat,
                 embedding=EmbeddingService(embedders, paths.resources),
                 conversations=conversations,
@@ -194,6 +195,8 @@ async def open_core(
                 providers=providers,
                 prices=prices,
                 health=health,
+                telemetry=telemetry,
+                audit=audit,
                 clean=known.clean_error,
             ),
             bus,

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from mastra_desktop.api.call_log import CallLog
 from mastra_desktop.api.chat_request import ChatRequest
 from mastra_desktop.api.chat_route import ChatRoute
 from mastra_desktop.api.door import Door
@@ -15,7 +16,7 @@ from mastra_desktop.api.endpoint import Endpoint, Load, Told
 from mastra_desktop.api.errors import Refused, Trouble, json_response
 from mastra_desktop.api.openapi import describe_api
 from mastra_desktop.api.routes import MOST_CONVERSATIONS, EmbeddingRequest, Routes, SearchRequest
-from mastra_desktop.api.shapes import ANY_OBJECT, ref
+from mastra_desktop.api.shapes import ANY_OBJECT, ref, text
 from mastra_desktop.domain.tokens import TokenRole
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _LIMIT = {
 }
 
 
-def build_endpoints(parts: Parts, load: Load) -> list[Endpoint[Any]]:
+def build_endpoints(parts: Parts, load: Load, calls: CallLog) -> list[Endpoint[Any]]:
     door = Door(parts.tokens)
     routes = Routes(parts)
     chat = ChatRoute(parts)
@@ -40,7 +41,7 @@ def build_endpoints(parts: Parts, load: Load) -> list[Endpoint[Any]]:
     def route(
         path: str, role: TokenRole | None, run: Any, told: Told, body: type[Any] | None = None
     ) -> Endpoint[Any]:
-        return Endpoint(path, role, body, run, told, door, load, parts.clean)
+        return Endpoint(path, role, body, run, told, door, load, parts.clean, calls)
 
     asked = (404, 502, 504)  # what asking a provider may bring
     found = [
@@ -89,6 +90,15 @@ def build_endpoints(parts: Parts, load: Load) -> list[Endpoint[Any]]:
         ),
     ]
 
+    found.append(
+        route(
+            "/metrics",
+            VIEWER,
+            routes.metrics,
+            Told("Figures for Prometheus", text(), media_type="text/plain; version=0.0.4; charset=utf-8"),
+        )
+    )
+
     async def openapi(_request: Request, _body: None) -> Response:
         return json_response(describe_api(found))
 
@@ -96,19 +106,21 @@ def build_endpoints(parts: Parts, load: Load) -> list[Endpoint[Any]]:
     return found
 
 
-def build_app(parts: Parts, load: Load) -> ASGIApp:
-    endpoints = build_endpoints(parts, load)
+def build_app(parts: Parts, load: Load, calls: CallLog) -> ASGIApp:
+    endpoints = build_endpoints(parts, load, calls)
     door = Door(parts.tokens)
 
     async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
         """Also what does not exist is told only to who may read."""
+        token = None
         try:
-            await door.admit(scope, VIEWER)
+            token = await door.admit(scope, VIEWER)
             trouble = Trouble(
                 404, "bad_request", f"There is nothing at {scope['path']}.", "See /openapi.json."
             )
         except Refused as error:
             trouble = error.trouble
+        calls.note(token, "get", "elsewhere", trouble.status)
         await trouble.response()(scope, receive, send)
 
     routes = [Route(endpoint.path, endpoint) for endpoint in endpoints]

@@ -19,8 +19,10 @@ from mastra_desktop.ops.logging import get_logger, operation
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
+    from mastra_desktop.api.call_log import CallLog
     from mastra_desktop.api.door import Door
     from mastra_desktop.domain.errors import ErrorInfo
+    from mastra_desktop.domain.tokens import ApiToken
 
 MOST_BYTES = 4 * 1024**2  # of a request's body
 BODY_TIMEOUT_S = 10.0  # for all of it
@@ -96,6 +98,7 @@ class Endpoint(Generic[B]):
     door: Door
     load: Load
     clean: Callable[[ErrorInfo], ErrorInfo]
+    calls: CallLog
 
     @property
     def method(self) -> str:
@@ -116,12 +119,15 @@ class Endpoint(Generic[B]):
                 raise
             if not sending.begun:
                 await _say(Trouble(503, "cancelled", "Mastra Desktop is closing."), scope, receive, send)
+        finally:
+            if self.role is not None:
+                self.calls.note(sending.token, self.method, self.path, sending.status)
 
     async def _answer(
         self, task: asyncio.Task[Any], scope: Scope, receive: Receive, sending: Sending
     ) -> None:
         try:
-            await self.door.admit(scope, self.role)
+            sending.token = await self.door.admit(scope, self.role)
             self._check_method(scope["method"])
             if self.role is not None:  # whether it lives is told under any load
                 self.load.enter(task)
@@ -188,15 +194,19 @@ class Endpoint(Generic[B]):
 class Sending:
     """Notes how far an answer is."""
 
-    __slots__ = ("_send", "begun", "done")
+    __slots__ = ("_send", "begun", "done", "status", "token")
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.begun = self.done = False
+        self.status = 499  # as long as nothing was sent: the client left
+        self.token: ApiToken | None = None
 
     async def __call__(self, message: Message) -> None:
         self.begun = True
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        elif not message.get("more_body", False):
             self.done = True
         await self._send(message)
 

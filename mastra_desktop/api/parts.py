@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mastra_desktop.domain.errors import ErrorInfo
+    from mastra_desktop.services.audit import AuditService
     from mastra_desktop.services.chat import ChatService
     from mastra_desktop.services.completions import CompletionService
     from mastra_desktop.services.conversations import ConversationsService
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mastra_desktop.services.knowledge import KnowledgeService
     from mastra_desktop.services.prices import PriceService
     from mastra_desktop.services.providers import ProvidersService
+    from mastra_desktop.services.telemetry import TelemetryService
     from mastra_desktop.services.tokens import TokenService
 
 
@@ -33,4 +35,6 @@ class Parts:
     providers: ProvidersService
     prices: PriceService
     health: HealthService
+    telemetry: TelemetryService
+    audit: AuditService
     clean: Callable[[ErrorInfo], ErrorInfo]

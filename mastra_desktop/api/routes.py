@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 MOST_TEXTS = 2048
 MOST_CONVERSATIONS = 1000
 US = "mastra-desktop"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class EmbeddingRequest(Body):
@@ -98,6 +100,10 @@ class Routes:
             [collection.id], asked.query, k=asked.k, mode=SearchMode(asked.mode)
         )
         return json_response(search_json(result) | {"relevant": result.relevant, "notice": result.notice})
+
+    async def metrics(self, _request: Request, _body: None) -> Response:
+        text = await asyncio.to_thread(self._parts.telemetry.metrics.text)
+        return Response(text, media_type=None, headers={"Content-Type": METRICS_TYPE})
 
     async def live(self, _request: Request, _body: None) -> Response:
         return json_response({"status": "alive"})

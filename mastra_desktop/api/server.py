@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mastra_desktop.api.app import build_app
+from mastra_desktop.api.call_log import CallLog
 from mastra_desktop.api.endpoint import Load
 from mastra_desktop.api.errors import Trouble
 from mastra_desktop.domain.errors import ConfigError
@@ -94,9 +95,12 @@ class _Uvicorn(uvicorn.Server):
 class ApiServer:
     """A server that listens: made by `start`, ended by `stop`."""
 
-    def __init__(self, url: str, load: Load, server: _Uvicorn, task: asyncio.Task[None]) -> None:
+    def __init__(
+        self, url: str, load: Load, calls: CallLog, server: _Uvicorn, task: asyncio.Task[None]
+    ) -> None:
         self.url = url
         self._load = load
+        self._calls = calls
         self._server = server
         self._task = task
 
@@ -104,9 +108,9 @@ class ApiServer:
     async def start(cls, parts: Parts, host: str, port: int) -> ApiServer:
         """Listens; port 0: any free one. Raises ConfigError when that is not possible."""
         listener = _listen(host, port)
-        load = Load()
+        load, calls = Load(), CallLog(parts.audit)
         config = uvicorn.Config(
-            build_app(parts, load),
+            build_app(parts, load, calls),
             http=Protocol,
             ws="none",
             lifespan="off",
@@ -129,7 +133,7 @@ class ApiServer:
         if serving.done():
             listener.close()
             await serving
-        made = cls(url, load, server, serving)
+        made = cls(url, load, calls, server, serving)
         log.info("api listens", url=url)
         return made
 
@@ -139,6 +143,7 @@ class ApiServer:
         self._server.end()
         with suppress(asyncio.CancelledError):
             await self._task
+        self._calls.flush()
         log.info("api ended", url=self.url)
 
 

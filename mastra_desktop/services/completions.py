@@ -27,6 +27,7 @@ class CompletionService:
         self._recorder = recorder
         self._registry = registry
         self._answers = answers
+        self.in_progress = 0
 
     def check(self, model_id: str) -> None:
         """Raises NotFound for a model that cannot be asked."""
@@ -47,6 +48,7 @@ class CompletionService:
         stream = partial(self._answers.stream, wanted=cached)
         ended = False
         passing = Passing(self._recorder, model_id)
+        self.in_progress += 1
         try:
             async with aclosing(answering.answer(self._registry, model_id, prompt_for, stream)) as events:
                 async for event in events:
@@ -58,6 +60,7 @@ class CompletionService:
             passing.failed(error)
             raise
         finally:
+            self.in_progress -= 1
             passing.ended()
 
 

@@ -18,6 +18,7 @@ from mastra_desktop.store import tokens
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from mastra_desktop.services.audit import AuditService
     from mastra_desktop.store.database import Database
 
 PREFIX = "mdt_"  # so that a token is recognised, and taken out of logs, wherever it stands
@@ -50,11 +51,13 @@ class TokenService:
         self,
         db: Database,
         open_for_writing: Callable[[], Awaitable[Database]],
+        audit: AuditService,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
         self._open_for_writing = open_for_writing
+        self._audit = audit
         self._clock = clock
         self._checked: dict[str, _Checked] = {}
 
@@ -79,6 +82,7 @@ class TokenService:
             )
         )
         log.info("access created", id=made.id, role=role.value)
+        self._audit.record("user", "token.create", f"{made.id} {name}".rstrip(), detail=role.value)
         return NewToken(made, secret)
 
     async def all(self) -> list[ApiToken]:
@@ -90,6 +94,7 @@ class TokenService:
         gone = await self._write(lambda conn: tokens.remove(conn, token_id))
         self._checked.clear()
         log.info("access revoked", id=gone.id, role=gone.role.value)
+        self._audit.record("user", "token.revoke", f"{gone.id} {gone.name}".rstrip(), detail=gone.role.value)
         return gone
 
     async def check(self, secret: str) -> ApiToken | None:

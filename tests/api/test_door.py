@@ -14,6 +14,7 @@ import pytest
 from mastra_desktop.api import endpoint as endpoints
 from mastra_desktop.api import server as servers
 from mastra_desktop.api.app import build_endpoints
+from mastra_desktop.api.call_log import CallLog
 from mastra_desktop.api.endpoint import Load
 from mastra_desktop.domain.tokens import TokenRole
 from tests.api.serving import Serving
@@ -31,7 +32,7 @@ def error_of(response: httpx.Response) -> dict[str, Any]:
 
 def test_roles_and_routes(serving: Serving) -> None:
     """Every route lets in whose role covers it: without a token 401, with too small a role 403."""
-    routes = build_endpoints(serving.core.api._parts, Load())
+    routes = build_endpoints(serving.core.api._parts, Load(), CallLog(serving.core.audit))
     assert {r.path for r in routes if r.role is None} == {"/health/live"}
     for route in routes:
         path = route.path.format(id="none", collection="none") if "{" in route.path else route.path

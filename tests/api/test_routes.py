@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from array import array
 from pathlib import Path
 
@@ -97,3 +98,28 @@ def test_description(serving: Serving) -> None:
     }
     assert found["paths"]["/v1/chat/completions"]["post"]["x-role"] == "operator"
     assert found["paths"]["/health/live"]["get"]["security"] == []
+
+
+def test_metrics_and_audit(serving: Serving) -> None:
+    """What was asked is in the figures and in the stored requests, and who called what in the audit log."""
+    with serving.client() as http:
+        asked = {"model": "work/normal", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0}
+        for _ in range(3):
+            http.post("/v1/chat/completions", json=asked)
+        answer = http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'mastra_requests_total{model="normal",outcome="done",provider="work"} 3.0' in answer.text
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        rows = serving.run(lambda core: core.telemetry.requests(0, time.time() + 1))
+        if len(rows) == 3:
+            break
+        time.sleep(0.05)
+    assert [row.cached for row in rows] == [True, True, False]
+    assert all(row.trace_id and row.output_tokens for row in rows)
+    httpx.get(f"{serving.url}/v1/models", trust_env=False)
+    entries = serving.run(lambda core: core.audit.entries())
+    called = {(entry.actor.split()[0], entry.action, entry.target, entry.outcome) for entry in entries}
+    assert ("token", "api.post", "/v1/chat/completions", "done") in called
+    assert ("unknown", "api.get", "/v1/models", "refused") in called
+    assert any(entry.action == "token.create" for entry in entries)
