@@ -81,7 +81,12 @@ def build_endpoints(parts: Parts, load: Load, calls: CallLog) -> list[Endpoint[A
             SearchRequest,
         ),
         route("/health/live", None, routes.live, Told("Whether it runs", ref("Alive"))),
-        route("/health/ready", VIEWER, routes.ready, Told("Whether it can work", ref("Ready"))),
+        route(
+            "/health/ready",
+            VIEWER,
+            routes.ready,
+            Told("Whether it can work", ref("Ready"), second=(503, "Not now")),
+        ),
         route(
             "/health",
             VIEWER,

@@ -109,9 +109,12 @@ class Routes:
         return json_response({"status": "alive"})
 
     async def ready(self, _request: Request, _body: None) -> Response:
-        """Raises StorageError while the database cannot be read."""
-        await self._parts.conversations.recent(limit=1)
-        return json_response({"status": "ready"})
+        report = await self._parts.health.ready()
+        ready = report.status is not Status.UNHEALTHY
+        checks = [check_json(check) for check in report.checks]
+        return json_response(
+            {"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503
+        )
 
     async def health(self, _request: Request, _body: None) -> Response:
         report = await self._parts.health.check()

@@ -109,7 +109,10 @@ SCHEMAS: dict[str, Schema] = {
         notice=text(),
     ),
     "Alive": record(status=text("alive")),
-    "Ready": record(status=text("ready")),
+    "Ready": record(
+        status=text("ready", "not ready"),
+        checks=many(record(name=text(), status=text(), duration_ms=NUMBER, detail=text())),
+    ),
     "Health": record(
         status=text("healthy", "degraded", "unhealthy"),
         checks=many(record(name=text(), status=text(), duration_ms=NUMBER, detail=text())),
