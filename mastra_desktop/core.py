@@ -48,14 +48,17 @@ from mastra_desktop.services.knowledge import KnowledgeService
 from mastra_desktop.services.knowledge_index import MeaningIndex
 from mastra_desktop.services.knowledge_pipeline import Pipeline
 from mastra_desktop.services.knowledge_search import KnowledgeSearch
+from mastra_desktop.services.presence import Presence, who_am_i
 from mastra_desktop.services.prices import PriceService
 from mastra_desktop.services.providers import ProvidersService
 from mastra_desktop.services.recording import Recorder
 from mastra_desktop.services.telemetry import TelemetryService
 from mastra_desktop.services.tokens import TokenService
-from mastra_desktop.store import messages
+from mastra_desktop.store import messages, processes
 from mastra_desktop.store.database import Database
+from mastra_desktop.store.engines import sqlite_path
 from mastra_desktop.store.passphrase_file import PassphraseFile
+from mastra_desktop.store.processes import NOBODY
 from mastra_desktop.store.secrets import Secrets
 
 KEY_FILE = "keys.encrypted"
@@ -119,9 +122,13 @@ async def open_core(
         metrics, traces = Metrics(known.clean), Traces(known.clean)
 
         url = loaded.config.database.url or f"sqlite:///{paths.database}"
-        db = await Database.open(url, read_only=not owning, backups=paths.backups)
+        shared = sqlite_path(url) is None
+        me = who_am_i(paths.home) if shared and owning else NOBODY
+        db = await Database.open(url, read_only=not owning, backups=paths.backups, me=me)
         stack.push_async_callback(db.close)
         db.on_done = partial(_tell_slow, traces)
+        if owning:
+            await db.write(processes.appear, me)
         interrupted = await db.write(messages.mark_interrupted, time.time()) if owning else []
 
         secrets = Secrets(
@@ -146,12 +153,12 @@ async def open_core(
         stack.push_async_callback(cache.aclose)
         embedders = Embedders(paths.resources, registry, EmbeddingCache(cache))
         stack.push_async_callback(embedders.aclose)
-        processes: dict[str, Callable[[], int | None]] = {
+        memory: dict[str, Callable[[], int | None]] = {
             "model": providers.local_memory_bytes,
             "embedder": embedders.memory_bytes,
         }
         knowledge = await _open_knowledge(
-            stack, paths, loaded, db, bus, embedders, metrics, processes, owning=owning
+            stack, paths, loaded, db, bus, embedders, metrics, memory, owning=owning
         )
         prices = PriceService(paths, db, providers, bus)
         answers = AnswerCache(cache, providers.identity)
@@ -162,7 +169,7 @@ async def open_core(
         completions = CompletionService(registry, answers, recorder)
         gauges = Gauges(
             purpose if purpose in WATCHED else "app",
-            processes,
+            memory,
             lambda: chat.in_progress + completions.in_progress,
             providers,
             cache,
@@ -182,6 +189,8 @@ async def open_core(
         conversations = ConversationsService(db, bus)
         if owning:
             await conversations.purge_trash()
+        if shared and owning:
+            await stack.enter_async_context(Presence(db, bus, chat, knowledge).running())
         health = HealthService(paths, db, secrets, providers, cache, knowledge, embedders, owning=owning)
         tokens = TokenService(db, partial(Database.open, url, backups=paths.backups), audit)
         api = LocalApi(
@@ -242,13 +251,13 @@ async def _open_knowledge(
     bus: Bus,
     embedders: Embedders,
     metrics: Metrics,
-    processes: dict[str, Callable[[], int | None]],
+    memory: dict[str, Callable[[], int | None]],
     *,
     owning: bool,
 ) -> KnowledgeService:
     """Who does not own the data home searches by words, and adds nothing.
 
-    `processes` gets those that knowledge needs.
+    `memory` gets the processes that knowledge needs.
     """
     if not owning:
         by_words = KnowledgeSearch(db, embedders, None, metrics.searched)
@@ -256,9 +265,10 @@ async def _open_knowledge(
     index = MeaningIndex(db, bus, paths.home / "vectors", loaded.config.vectors.url)
     stack.push_async_callback(index.vectors.aclose)
     reading = ReadingProcess(paths.resources)
-    processes |= {"vectors": index.vectors.memory_bytes, "reader": reading.used_bytes}
+    memory |= {"vectors": index.vectors.memory_bytes, "reader": reading.used_bytes}
     pipeline = Pipeline(db, bus, embedders, index, reading, _fetch_page)
-    search = KnowledgeSearch(db, embedders, index, metrics.searched)
+    by_meaning = index if index.usable else None
+    search = KnowledgeSearch(db, embedders, by_meaning, metrics.searched)
     knowledge = KnowledgeService(db, bus, embedders, search, pipeline, index)
     await stack.enter_async_context(knowledge.running())
     return knowledge

@@ -36,7 +36,7 @@ from mastra_desktop.services import answering
 from mastra_desktop.services.grounding import Grounding, Retriever, plain_history
 from mastra_desktop.services.history import build_messages
 from mastra_desktop.services.reply import Reply
-from mastra_desktop.store import conversations, messages
+from mastra_desktop.store import conversations, messages, processes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -87,6 +87,7 @@ class ChatService:
         self._recorder = recorder
         self._clock = clock
         self._answering: dict[str, Reply] = {}  # by conversation
+        self._unsaved: list[Reply] = []  # ended while the database was away
 
     @property
     def in_progress(self) -> int:
@@ -259,7 +260,10 @@ class ChatService:
             # On the writer's thread, one after another: two replies never begin in one conversation.
             turn = begin(conn)
             question, answer, _ = turn
-            if answer.conversation_id in self._answering:
+            claim = messages.ANSWERING + answer.conversation_id
+            if answer.conversation_id in self._answering or not processes.claim(
+                conn, self._db.me, claim, answer.id
+            ):
                 raise BadRequest(
                     "This conversation is still being answered.",
                     hint="Wait for the answer, or stop it.",
@@ -332,9 +336,26 @@ class ChatService:
         stream = partial(self._answers.stream, wanted=cached)
         return answering.answer(self._registry, reply.message.model_id, prompt_for, stream)
 
+    def being_written(self) -> list[str]:
+        """The ids of the answers this process has in hand. From any thread."""
+        return [reply.message.id for reply in (*self._answering.values(), *self._unsaved)]
+
+    async def save_unsaved(self) -> None:
+        """Stores what ended while the database was away. Raises StorageError while it still is."""
+        while self._unsaved:
+            reply = self._unsaved[0]
+            try:
+                await reply.save_again()
+            except NotFound:  # its conversation went meanwhile
+                log.info("an answer has no place any more", message_id=reply.message.id)
+            self._unsaved.remove(reply)
+            self._bus.publish(ConversationChanged(reply.message.conversation_id))
+
     def _forget(self, reply: Reply) -> None:
         if not reply.begun:
             return
+        if reply.unsaved:
+            self._unsaved.append(reply)
         conversation_id = reply.message.conversation_id
         if self._answering.get(conversation_id) is reply:
             del self._answering[conversation_id]

@@ -70,6 +70,7 @@ class KnowledgeService:
         self._pipeline = pipeline
         self._index = index
         self._clock = clock
+        self._started = False
         self._adding = Adding(db, bus, clock)
         self._watch = FolderWatch(db, bus, self._adding)
 
@@ -86,11 +87,12 @@ class KnowledgeService:
     async def start(self) -> None:
         """Goes on with what waits, watches folders, and probes the index when it should hold something."""
         pipeline = self._owned()
+        self._started = True
         pipeline.start()
         collections = await self.collections()
-        for collection in collections:
-            if collection.watched:
-                self._watch.begin(collection.id, Path(collection.watched), pipeline)
+        here = await self._db.read(knowledge.watched_at, self._db.me.place)
+        for collection_id, folder in here.items():
+            self._watch.begin(collection_id, Path(folder), pipeline)
         if self._index is not None and any(c.embedded for c in collections):
             index = self._index
 
@@ -98,6 +100,11 @@ class KnowledgeService:
                 await index.try_to_catch_up()
 
             pipeline.keep_running(probe)
+
+    def look_again(self) -> None:
+        """Another process may have added something, or left something undone."""
+        if self._pipeline is not None and self._started:
+            self._pipeline.start()
 
     # -- collections --------------------------------------------------------------------------------
 
@@ -204,7 +211,8 @@ class KnowledgeService:
         self._watch.end(collection_id)
         folder = _absolute(folder)
         watched = str(folder or "")
-        await self._db.write(knowledge.change_collection, collection_id, watched=watched)
+        place = self._db.me.place if watched else ""
+        await self._db.write(knowledge.change_collection, collection_id, watched=watched, watched_place=place)
         self._bus.publish(CollectionChanged(collection_id))
         if folder is not None:
             pipeline.start()

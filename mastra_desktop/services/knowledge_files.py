@@ -134,6 +134,7 @@ class Adding:
             priority=priority,
             now=self._clock(),
             replaces=old.id if old else None,
+            place=self._db.me.place if digest else "",  # a page can be fetched from everywhere
         )
 
 

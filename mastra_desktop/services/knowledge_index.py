@@ -7,20 +7,22 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mastra_desktop.domain.errors import MastraError
+from mastra_desktop.domain.errors import KnowledgeError, MastraError
 from mastra_desktop.domain.events import VectorIndexChanged, VectorIndexState
 from mastra_desktop.ops.logging import get_logger
-from mastra_desktop.store import embeddings, knowledge
+from mastra_desktop.store import embeddings, knowledge, processes
 from mastra_desktop.store.vectors import REBUILDING, Vectors
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from mastra_desktop.domain.knowledge import Collection
     from mastra_desktop.ops.bus import Bus
     from mastra_desktop.store.database import Database
 
 BATCH = 500  # passages; at 1.5 KB each
 MOST_COMPARED = 10_000  # beyond that nothing is compared: the index is being filled
+_CLAIM = "index"  # one process fills it at a time
 
 log = get_logger(__name__)
 
@@ -38,11 +40,17 @@ class MeaningIndex:
         self._bus = bus
         self.is_remote = bool(url)
         self.vectors = Vectors(folder, url, self.changed)
+        self._no_server = db.path is None and not url  # an index here could not know of the others' work
         self._lock = asyncio.Lock()
         self._state = VectorIndexChanged(VectorIndexState.CLOSED)
         self._lost = False  # the index was made anew: everything goes in again
         self._why = ""
         self._counted = False
+
+    @property
+    def usable(self) -> bool:
+        """Not where the database is shared and the index is not."""
+        return not self._no_server
 
     @property
     def state(self) -> VectorIndexChanged:
@@ -58,11 +66,18 @@ class MeaningIndex:
     async def catch_up(self) -> None:
         """Returns when the index holds what the database does. Raises KnowledgeError when it is away."""
         async with self._lock:
+            if self._no_server:
+                raise KnowledgeError(
+                    "Documents that several computers share are searched by words only.",
+                    hint="Set vectors.url to a Chroma server for the search by meaning.",
+                )
             await self.vectors.open()
-            await self._compare()
-            await self._fill()
-            while self._lost:  # it was begun anew meanwhile
+            if await self._db.write(processes.claim, self._db.me, _CLAIM):  # else another is at it
+                await self._compare()
                 await self._fill()
+                while self._lost:  # it was begun anew meanwhile
+                    await self._fill()
+                await self._db.write(processes.release, self._db.me, _CLAIM)
             self.vectors.rebuilt()
             self._say(VectorIndexState.READY)
 
@@ -84,8 +99,8 @@ class MeaningIndex:
         """Once: an index that holds less than the database says was emptied by somebody else."""
         if self._counted:
             return
-        behind = len(await self._db.read(embeddings.unindexed, MOST_COMPARED))
-        for collection in await self._db.read(knowledge.collections):
+        collections, behind = await self._db.read(_to_hold)
+        for collection in collections:
             space = space_of(collection.id, collection.embedder_id)
             if await self.vectors.count(space) < collection.embedded - behind:
                 self._lost, self._why = True, REBUILDING
@@ -123,6 +138,11 @@ class MeaningIndex:
         if said != self._state:
             self._state = said
             self._bus.publish(said)
+
+
+def _to_hold(conn: Connection) -> tuple[list[Collection], int]:
+    """The collections, and how many of their vectors the index was not given yet: of the same moment."""
+    return knowledge.collections(conn), len(embeddings.unindexed(conn, MOST_COMPARED))
 
 
 def _is_behind(conn: Connection) -> bool:

@@ -76,6 +76,7 @@ class Pipeline:
         self._at_work: dict[str, asyncio.Task[None]] = {}  # what reads a document now
         self._passwords: dict[str, str] = {}  # given with a retry; forgotten once used
         self._told: dict[str, float] = {}
+        self._left: list[str] = []  # documents to give back
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -141,20 +142,35 @@ class Pipeline:
     # -- reading ------------------------------------------------------------------------------------
 
     async def _read_next(self) -> None:
+        while self._left:
+            await self._give_back(self._left.pop())
         async with self._claim:  # two readers never take the same document
-            job = await self._db.read(documents.next_job)
+            job = await self._db.read(documents.next_job, self._db.me)
             if job is not None:
-                await self._db.write(documents.set_progress, job.id, DocumentState.READING, 0, 0)
+                job = await self._db.write(documents.take_job, self._db.me)
         if job is None:
             self._to_read.clear()
             await self._to_read.wait()
             return
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(self._read(job))
-            self._at_work[job.id] = task
-        self._at_work.pop(job.id, None)
-        self._told.pop(job.id, None)
+        try:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(self._read(job))
+                self._at_work[job.id] = task
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self._at_work.pop(job.id, None)
+            self._told.pop(job.id, None)
+            self._left.append(job.id)
         self._to_embed.set()
+
+    async def _give_back(self, document_id: str) -> None:
+        """When the database is away it is tried anew: the document waits, half read, until that is done."""
+        try:
+            await self._db.write(documents.give_back, self._db.me, document_id)
+        except MastraError:
+            self._left.append(document_id)
+            raise
 
     async def _read(self, job: Document) -> None:
         """One document from queued to searchable by words, or failed. Cancelled: somebody removed it."""
@@ -211,7 +227,7 @@ class Pipeline:
     # -- meaning ------------------------------------------------------------------------------------
 
     async def _embed_next(self) -> None:
-        job = await self._db.read(documents.next_embedding)
+        job = await self._db.read(documents.next_embedding, self._db.me)
         if job is None:
             self._to_embed.clear()
             while await self._db.write(knowledge.purge_deleted, self._clock() - TRASH_S):
@@ -220,6 +236,8 @@ class Pipeline:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._to_embed.wait(), None if in_step else INDEX_RETRY_S)
             return
+        if not await self._db.write(documents.take, self._db.me, job.id):
+            return  # another computer was faster
         try:
             await self._embed_batch(job)
         except MastraError as error:
@@ -227,6 +245,9 @@ class Pipeline:
                 raise
             if not isinstance(error, NotFound):
                 await self._fail(job, error.info)
+        finally:
+            with suppress(MastraError):  # it is this process's turn again then, once the database is back
+                await self._db.write(documents.give_back, self._db.me, job.id)
 
     async def _embed_batch(self, job: Document) -> None:
         collection = await self._db.read(knowledge.collection, job.collection_id)

@@ -67,7 +67,7 @@ class FolderWatch:
     async def _remove_gone(self, collection_id: str, folder: Path) -> None:
         inside = [
             document
-            for document in await self._db.read(documents.documents, collection_id)
+            for document in await self._db.read(documents.at_place, collection_id, self._db.me.place)
             if Path(document.source).is_relative_to(folder)
         ]
         gone = await asyncio.to_thread(lambda: [d for d in inside if not Path(d.source).exists()])

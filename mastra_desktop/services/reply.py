@@ -14,7 +14,7 @@ from mastra_desktop.domain.models import split_model_id
 from mastra_desktop.domain.replies import AnswerEnd, ReplyFailed, ReplyFinished
 from mastra_desktop.domain.telemetry import Outcome, RequestRecord
 from mastra_desktop.ops.logging import get_logger
-from mastra_desktop.store import messages
+from mastra_desktop.store import messages, processes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -51,6 +51,7 @@ class Reply:
         self._total_ms = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._ground: tuple[tuple[Source, ...], tuple[tuple[int, int], ...]] = (), ()
+        self._unsaved: tuple[MessageState, str, ErrorInfo | None] | None = None
 
     @property
     def begun(self) -> bool:
@@ -146,12 +147,25 @@ class Reply:
         except MastraError as error:
             log.warning("answer not saved", message=error.message, detail=error.detail)
             self.settled = True
+            self._unsaved = self.state, self._reason, self._error
             failed = self.fail(error.info)
             self._count()
             return failed
         self.settled = True
         self._count()
         return None
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether it ended and could not be stored."""
+        return self._unsaved is not None
+
+    async def save_again(self) -> None:
+        """Stores it after all, as it ended. Raises what storing raises."""
+        if self._unsaved is not None:
+            self.state, self._reason, self._error = self._unsaved
+            await self._db.write(self._store_end)
+            self._unsaved = None
 
     async def stop(self) -> None:
         """Settles, unless that is done: as stopped by the person when nothing else ended it.
@@ -243,3 +257,4 @@ class Reply:
         )
         if self._watch is not None and (record := self._record(self._watch)):
             self._watch.store(conn, record)
+        processes.release(conn, self._db.me, messages.ANSWERING + self._message.conversation_id)

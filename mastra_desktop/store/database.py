@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.store.engines import READERS, Engines, driver_connection, make_engines, sqlite_path
 from mastra_desktop.store.failures import translated
+from mastra_desktop.store.processes import NOBODY, Me
 from mastra_desktop.store.upgrade import bring_up_to_date
 from mastra_desktop.store.writer import Write, Writer
 
@@ -39,8 +40,10 @@ class Database:
     damaged file become a `StorageError`. A function that raises leaves nothing behind.
     """
 
-    def __init__(self, engines: Engines, *, read_only: bool, backups: Path | None) -> None:
+    def __init__(self, engines: Engines, *, read_only: bool, backups: Path | None, me: Me = NOBODY) -> None:
         self._engines = engines
+        self.me = me
+        """This process among those that share a server."""
         self._translated = partial(translated, engines.path, backups)
         self._writer = Writer(engines.writer, self._translated)
         self._readers = ThreadPoolExecutor(READERS, "database-reader")
@@ -64,7 +67,14 @@ class Database:
         return self._read_only
 
     @classmethod
-    async def open(cls, url: str, *, read_only: bool = False, backups: Path | None = None) -> Database:
+    async def open(
+        cls,
+        url: str,
+        *,
+        read_only: bool = False,
+        backups: Path | None = None,
+        me: Me = NOBODY,
+    ) -> Database:
         """Opens and, unless `read_only`, creates or migrates the database at `url`.
 
         `backups` is where a copy goes before a migration; by default `backups/` beside the file.
@@ -74,7 +84,7 @@ class Database:
         if path and backups is None:
             backups = path.parent / "backups"
         job = partial(_open_engines, url, read_only=read_only, backups=backups)
-        return cls(await asyncio.to_thread(job), read_only=read_only, backups=backups)
+        return cls(await asyncio.to_thread(job), read_only=read_only, backups=backups, me=me)
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
         """Runs `fn(connection, ...)` on a reader thread; it sees one state of the database throughout."""

@@ -7,15 +7,15 @@ in the same step takes the other away.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mastra_desktop.domain.errors import ErrorInfo, KnowledgeError, NotFound
 from mastra_desktop.domain.knowledge import Document, DocumentState, DocumentText, PassageSpan, ReadText
-from mastra_desktop.store import knowledge, passages, schema
+from mastra_desktop.store import knowledge, passages, processes, schema
 from mastra_desktop.store.knowledge_rows import (
     DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
@@ -23,10 +23,16 @@ from mastra_desktop.store.knowledge_rows import (
     passage_from_row,
 )
 from mastra_desktop.store.message_rows import error_json
+from mastra_desktop.store.processes import NOBODY, Me
 from mastra_desktop.store.words import clean
 
 if TYPE_CHECKING:
     from mastra_desktop.store.database import Database
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CLAIM = "document:"  # what names the claim on a document begins with
 
 PASSAGES_AT_ONCE = 200  # of one transaction: 0.1 s on a busy machine, so that other writes go between
 
@@ -67,14 +73,16 @@ def add_document(
     priority: int,
     now: float,
     replaces: str | None = None,
+    place: str = "",
 ) -> Document:
     """Queues a file or page; a higher `priority` goes first. Raises `NotFound` without such a collection.
 
+    `place`: only a process of that data home can read the file; "" for any.
     Of several versions that want to take one document's place only the last does; the others go at once.
     """
     knowledge.collection(conn, collection_id)
     row = {"id": id, "collection_id": collection_id, "name": clean(name), "source": clean(source)}
-    row |= {"state": DocumentState.QUEUED.value, "sha256": sha256, "summary": ""}
+    row |= {"state": DocumentState.QUEUED.value, "sha256": sha256, "summary": "", "place": place}
     numbers = {"size_bytes": size_bytes, "priority": priority, "added_at": now, "changed_at": now}
     numbers |= dict.fromkeys(("done", "total", "passages", "embedded", "searchable", "text_bytes"), 0)
     conn.execute(insert(schema.documents), {**row, **numbers, "replaces": _to_replace(conn, replaces)})
@@ -134,14 +142,43 @@ def same_content(conn: Connection, collection_id: str, sha256: str) -> Document 
     return _newest(conn, collection_id, _d.sha256 == sha256)
 
 
-def next_job(conn: Connection) -> Document | None:
-    """The document to read next: highest priority, then oldest. None when nothing waits or all is paused."""
-    return _next(conn, DocumentState.QUEUED)
+def next_job(conn: Connection, me: Me = NOBODY) -> Document | None:
+    """The document to read next: highest priority, then oldest. None when nothing waits or all is paused.
+
+    Only what no other process has claimed, and only files of this data home, and pages.
+    """
+    return _next(conn, me, DocumentState.QUEUED, _d.place.in_(("", me.place)))
 
 
-def next_embedding(conn: Connection) -> Document | None:
-    """The document whose passages get vectors next; see `next_job`."""
-    return _next(conn, DocumentState.EMBEDDING)
+def next_embedding(conn: Connection, me: Me = NOBODY) -> Document | None:
+    """The document whose passages get vectors next, of whatever place; see `next_job`."""
+    return _next(conn, me, DocumentState.EMBEDDING)
+
+
+def take(conn: Connection, me: Me, id: str) -> bool:
+    """Claims a document, unless another process has it or was faster. Give it back with `give_back`."""
+    return processes.claim(conn, me, CLAIM + id, id)
+
+
+def take_job(conn: Connection, me: Me) -> Document | None:
+    """Claims the document to read next and says that it is being read."""
+    job = next_job(conn, me)
+    if job is None or not take(conn, me, job.id):
+        return None
+    set_progress(conn, job.id, DocumentState.READING, 0, 0)
+    return job
+
+
+def give_back(conn: Connection, me: Me, id: str) -> None:
+    """Whoever comes first goes on with it. One that is still being read is to be read anew."""
+    processes.release(conn, me, CLAIM + id)
+    _requeue(conn, _d.id == id)
+
+
+def at_place(conn: Connection, collection_id: str, place: str) -> list[Document]:
+    """The documents whose files are there."""
+    rows = conn.execute(_NEWEST.where(_d.place.in_(("", place))), {"collection": collection_id})
+    return [document_from_row(row) for row in rows]
 
 
 def set_progress(conn: Connection, id: str, state: DocumentState, done: int, of: int) -> Document:
@@ -167,10 +204,11 @@ def retry(conn: Connection, id: str, priority: int) -> Document:
 
 
 def reset_unfinished(conn: Connection) -> int:
-    """At the start: what was being read when the app ended is read again. Returns how many."""
-    reading = (DocumentState.READING.value, DocumentState.SPLITTING.value)
-    again = update(schema.documents).where(_d.state.in_(reading))
-    return conn.execute(again.values(state=DocumentState.QUEUED.value, done=0, total=0)).rowcount
+    """At the start: what was being read when the app ended is read again. Returns how many.
+
+    On a server any time: what a living process reads is left alone.
+    """
+    return _requeue(conn, _d.id.not_in(processes.held(conn, CLAIM)))
 
 
 def store_text(
@@ -193,15 +231,19 @@ async def store_long_text(
 ) -> Document:
     """As `store_text`, in many short transactions; nothing of it can be found before the last.
 
+    Each asks whether the claim on it still holds: raises `NotFound` when another process went on with it.
+
     Cut short, it begins anew: `reset_unfinished` queues the document and what is there is taken out first.
     """
     _must_have(spans)
-    while await database.write(clear_text, id):
+    me = database.me
+    while await database.write(_held(clear_text, me, id), id):
         pass
-    await database.write(begin_text, id, read)
+    await database.write(_held(begin_text, me, id), id, read)
     for at in range(0, len(spans), PASSAGES_AT_ONCE):
-        await database.write(add_passages, id, read.text, spans[at : at + PASSAGES_AT_ONCE])
-    return await database.write(end_text, id, len(spans), now)
+        piece = spans[at : at + PASSAGES_AT_ONCE]
+        await database.write(_held(add_passages, me, id), id, read.text, piece)
+    return await database.write(_held(end_text, me, id), id, len(spans), now)
 
 
 def clear_text(conn: Connection, id: str, limit: int = PASSAGES_AT_ONCE) -> int:
@@ -276,9 +318,30 @@ def _newest(conn: Connection, collection_id: str, condition: sa.ColumnElement[bo
     return None if row is None else document_from_row(row)
 
 
-def _next(conn: Connection, state: DocumentState) -> Document | None:
-    row = conn.execute(_NEXT, {"state_": state.value}).first()
+def _next(
+    conn: Connection, me: Me, state: DocumentState, *conditions: sa.ColumnElement[bool]
+) -> Document | None:
+    if others := processes.held(conn, CLAIM, besides=me):
+        conditions = (*conditions, _d.id.not_in(others))
+    row = conn.execute(_NEXT.where(*conditions), {"state_": state.value}).first()
     return None if row is None else document_from_row(row)
+
+
+def _held(
+    fn: Callable[Concatenate[Connection, P], T], me: Me, id: str
+) -> Callable[Concatenate[Connection, P], T]:
+    def only_while_held(conn: Connection, /, *args: P.args, **kw: P.kwargs) -> T:
+        if me.id:
+            processes.must_hold(conn, me, CLAIM + id)
+        return fn(conn, *args, **kw)
+
+    return only_while_held
+
+
+def _requeue(conn: Connection, which: sa.ColumnElement[bool]) -> int:
+    reading = (DocumentState.READING.value, DocumentState.SPLITTING.value)
+    again = update(schema.documents).where(_d.state.in_(reading), which)
+    return conn.execute(again.values(state=DocumentState.QUEUED.value, done=0, total=0)).rowcount
 
 
 def _place(conn: Connection, id: str) -> tuple[int, str, str, str | None]:

@@ -91,9 +91,10 @@ def change_collection(
     description: str | None = None,
     paused: bool | None = None,
     watched: str | None = None,
+    watched_place: str | None = None,
 ) -> Collection:
     """Sets what is given. Raises `NotFound`, or `BadRequest` when the name is empty or taken."""
-    values: dict[str, Any] = {"icon": icon, "watched": watched}
+    values: dict[str, Any] = {"icon": icon, "watched": watched, "watched_place": watched_place}
     values["name"] = None if name is None else _free_name(conn, name, besides=id)
     values["description"] = None if description is None else clean(description)
     values["paused"] = None if paused is None else int(paused)
@@ -101,6 +102,14 @@ def change_collection(
     if given:
         conn.execute(_UPDATE.values(given), {"id_": id})
     return collection(conn, id)
+
+
+def watched_at(conn: Connection, place: str) -> dict[str, str]:
+    """Collections that are kept in step with a folder of this place: id -> folder."""
+    mine = select(_c.id, _c.watched).where(
+        _c.deleted_at.is_(None), _c.watched != "", _c.watched_place.in_(("", place))
+    )
+    return {row[0]: row[1] for row in conn.execute(mine)}
 
 
 def set_embedder(conn: Connection, id: str, embedder_id: str) -> Collection:

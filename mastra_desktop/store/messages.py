@@ -15,10 +15,12 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, literal, sel
 from mastra_desktop.domain.chat import Message, MessageState, Role, Usage
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, NotFound
 from mastra_desktop.domain.knowledge import Source
-from mastra_desktop.store import schema, search
+from mastra_desktop.store import processes, schema, search
 from mastra_desktop.store.message_rows import COLUMNS, error_json, found_json, from_row, new_row
 from mastra_desktop.store.prepared import Prepared
 from mastra_desktop.store.words import clean
+
+ANSWERING = "answer:"  # what names the claim on a conversation that is being answered begins with
 
 _c = schema.conversations.c
 _m = schema.messages.c
@@ -38,7 +40,9 @@ _FORGET_SOURCES = delete(schema.message_sources).where(
 _KEEP_SOURCES = insert(schema.message_sources)
 _UNFINISHED = select(_m.id, _m.conversation_id, _m.text).where(_m.state == _WRITING).order_by(_m.seq)
 _INTERRUPT = (
-    update(schema.messages).where(_m.state == _WRITING).values(state=literal(MessageState.INTERRUPTED.value))
+    update(schema.messages)
+    .where(_BY_ID, _m.state == _WRITING)
+    .values(state=literal(MessageState.INTERRUPTED.value))
 )
 _TOUCH = update(schema.conversations).where(_c.id == bindparam("id_")).values(updated_at=bindparam("now"))
 _TOUCH_AROUND = Prepared(
@@ -207,14 +211,16 @@ def settle(
 def mark_interrupted(conn: Connection, now: float) -> list[str]:
     """Every answer still `writing` becomes `interrupted`, its text kept and findable.
 
-    For the start, when nobody can be writing. Returns the ids of their conversations.
+    For the start, when nobody can be writing; on a server any time, where answers that a living process
+    has claimed are left alone. Returns the ids of their conversations.
     """
-    rows = conn.execute(_UNFINISHED).all()
+    others = processes.held(conn, ANSWERING)
+    rows = [row for row in conn.execute(_UNFINISHED) if row.id not in others]
     for id, _, text in rows:
         search.add_message(conn, id, text)
     ids = list(dict.fromkeys(row.conversation_id for row in rows))
     if rows:
-        conn.execute(_INTERRUPT)
+        conn.execute(_INTERRUPT, [{"id_": row.id} for row in rows])
         conn.execute(_TOUCH, [{"id_": id, "now": now} for id in ids])
     return ids
 

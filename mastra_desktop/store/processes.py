@@ -7,6 +7,7 @@ and nothing is stored.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -38,9 +39,13 @@ _CLAIM = text(
 )
 _RELEASE = text("DELETE FROM claims WHERE name = :name AND process_id = :id")
 _HOLDS = text("SELECT 1 FROM claims WHERE name = :name AND process_id = :id")
+_GIVE_UP = text(
+    "DELETE FROM claims WHERE process_id = :id AND name LIKE :kind"
+    " AND NOT subject = ANY(CAST(:keep AS text[]))"
+)
 _HELD = text(
     "SELECT c.subject FROM claims AS c JOIN processes AS p ON p.id = c.process_id"
-    " WHERE c.name LIKE :kind AND p.seen_at > extract(epoch FROM clock_timestamp()) - 20"
+    " WHERE c.name LIKE :kind AND p.id <> :besides AND p.seen_at > extract(epoch FROM clock_timestamp()) - 20"
 )
 
 
@@ -51,6 +56,9 @@ class Me:
     id: str = ""
     place: str = ""
     host: str = ""
+
+
+NOBODY = Me()
 
 
 def appear(conn: Connection, me: Me) -> None:
@@ -87,11 +95,17 @@ def must_hold(conn: Connection, me: Me, name: str) -> None:
         raise NotFound("Another computer went on with this.", detail=name)
 
 
-def held(conn: Connection, kind: str) -> set[str]:
+def held(conn: Connection, kind: str, besides: Me = NOBODY) -> set[str]:
     """The subjects of what living processes have claimed, of all names that begin with `kind`."""
     if _is_file(conn):
         return set()
-    return set(conn.execute(_HELD, {"kind": f"{kind}%"}).scalars())
+    return set(conn.execute(_HELD, {"kind": f"{kind}%", "besides": besides.id}).scalars())
+
+
+def give_up(conn: Connection, me: Me, kind: str, keep: Iterable[str]) -> None:
+    """Of what this process claimed only `keep` is in hand: the rest was stored, and it was told otherwise."""
+    if not _is_file(conn):
+        conn.execute(_GIVE_UP, {"id": me.id, "kind": f"{kind}%", "keep": list(keep)})
 
 
 def _is_file(conn: Connection) -> bool:
