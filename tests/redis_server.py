@@ -55,6 +55,13 @@ class RedisServer:
             self._process.wait(10)
             self._process = None
 
+    def kill(self) -> None:
+        """As a crash."""
+        assert self._process
+        self._process.kill()
+        self._process.wait(10)
+        self._process = None
+
     def hold(self, still: bool) -> None:
         """As a computer that is asleep: connections open, and nothing ever answers."""
         assert self._process

@@ -7,12 +7,12 @@ import os
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mastra_desktop.domain.errors import BadRequest, KnowledgeError
+from mastra_desktop.domain.errors import BadRequest, KnowledgeError, NotFound
 from mastra_desktop.domain.events import (
     BusEvent,
     CollectionChanged,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mastra_desktop.services.knowledge_search import KnowledgeSearch
     from mastra_desktop.store.database import Database
 
+LOOK_S = 2.0
 SETTLED = (DocumentState.READY, DocumentState.FAILED)
 
 
@@ -282,7 +283,13 @@ class KnowledgeService:
             for document_id in tuple(waiting):
                 changes.put_nowait(await self.document(document_id))
             while waiting:
-                document = await changes.get()
+                try:
+                    document = await asyncio.wait_for(changes.get(), None if self._db.path else LOOK_S)
+                except TimeoutError:  # another process may have done it: nobody tells that here
+                    for document_id in tuple(waiting):
+                        with suppress(NotFound):
+                            changes.put_nowait(await self.document(document_id))
+                    continue
                 if document.id not in waiting:
                     continue
                 yield document

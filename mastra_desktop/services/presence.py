@@ -61,6 +61,7 @@ class Presence:
         self._knowledge = knowledge_service
         self._clock = clock
         self._beat_s = beat_s
+        self._looked = False  # at what there is; only changes are told
         self._seen: dict[str, float] = {}  # conversations and when they changed
         self._collections: dict[str, Collection] = {}
 
@@ -115,14 +116,14 @@ class Presence:
             log.info("documents of a process that went are read again", documents=again)
 
     async def _tell_changes(self) -> None:
-        first = not self._seen
         recent = {c.id: c.updated_at for c in await self._db.read(conversations.list_recent)}
         for id in dict.fromkeys((*recent, *self._seen)):
-            if recent.get(id) != self._seen.get(id) and not first:
+            if recent.get(id) != self._seen.get(id) and self._looked:
                 self._bus.publish(ConversationChanged(id))
         self._seen = recent
         kept = {c.id: c for c in await self._db.read(knowledge.collections)}
         for id in dict.fromkeys((*kept, *self._collections)):
-            if kept.get(id) != self._collections.get(id):
+            if kept.get(id) != self._collections.get(id) and self._looked:
                 self._bus.publish(CollectionChanged(id))
         self._collections = kept
+        self._looked = True
