@@ -320,7 +320,8 @@ def test_postgres_killed_under_load(servers: Servers, tmp_path: Path) -> None:
 
     async def check(apps: Apps) -> None:
         async with apps.open("a") as core, apps.open("b") as other:
-            until, said, failed = asyncio.Event(), [], []
+            until = asyncio.Event()
+            failed: list[str] = []
             lists: list[list[str]] = [[] for _ in range(6)]
             async with asyncio.TaskGroup() as group:
                 for n, mine in enumerate(lists):
