@@ -20,6 +20,8 @@ from PySide6.QtWidgets import QApplication
 
 from mastra_desktop import __version__
 from mastra_desktop.engine import Engine
+from mastra_desktop.ops.crash import CrashReporter, Ended
+from mastra_desktop.ops.redaction import KnownSecrets
 from mastra_desktop.paths import Paths, find_paths
 from mastra_desktop.ui.garbage import GarbageTimer
 from mastra_desktop.ui.icons import Icons
@@ -43,7 +45,11 @@ def run_window() -> int:
         return 0
     with qasync.QEventLoop(application) as loop:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(_show(application, paths, address))
+        known = KnownSecrets()
+        crashes = CrashReporter(paths.logs, known.clean)
+        ended = crashes.ended_before()
+        with crashes.watching():
+            loop.run_until_complete(_show(application, paths, address, known, crashes, ended))
     return 0
 
 
@@ -66,7 +72,14 @@ def instance_address(paths: Paths) -> str:
     return "mastra-desktop-" + hashlib.sha256(str(paths.home.absolute()).encode()).hexdigest()[:16]
 
 
-async def _show(application: QApplication, paths: Paths, address: str) -> None:
+async def _show(
+    application: QApplication,
+    paths: Paths,
+    address: str,
+    known: KnownSecrets,
+    crashes: CrashReporter,
+    ended: Ended | None,
+) -> None:
     theme = ThemeController(paths.resources)
     icons = Icons(theme)
     state = QSettings(str(paths.home / "window.ini"), QSettings.Format.IniFormat)
@@ -81,7 +94,7 @@ async def _show(application: QApplication, paths: Paths, address: str) -> None:
     def build_core() -> AbstractAsyncContextManager[Core]:
         from mastra_desktop.core import open_core  # on the engine's thread, once the window can be seen
 
-        return open_core(paths, os.environ, purpose="window")
+        return open_core(paths, os.environ, purpose="window", known=known)
 
     def make_engine() -> Engine:
         return Engine(build_core)
@@ -91,7 +104,15 @@ async def _show(application: QApplication, paths: Paths, address: str) -> None:
             closed.set_result(None)
 
     window = MainWindow(
-        theme, icons, state, paths, make_engine, on_closed=end, loop=asyncio.get_running_loop()
+        theme,
+        icons,
+        state,
+        paths,
+        make_engine,
+        on_closed=end,
+        loop=asyncio.get_running_loop(),
+        crashes=crashes,
+        ended=ended,
     )
     window.show()
     garbage = GarbageTimer(window)

@@ -98,17 +98,23 @@ class Core:
 
 @asynccontextmanager
 async def open_core(
-    paths: Paths, environ: Mapping[str, str], *, purpose: str, access: Access = "own"
+    paths: Paths,
+    environ: Mapping[str, str],
+    *,
+    purpose: str,
+    access: Access = "own",
+    known: KnownSecrets | None = None,
 ) -> AsyncIterator[Core]:
     """The core over the data home of `paths`.
 
     `own` takes the data home for this process. `read` does so when nobody has it, and else looks into the
-    database beside its owner and writes nothing. Raises ConfigError, DataHomeBusy, StorageError and its
-    kin; a bug is logged on its way through.
+    database beside its owner and writes nothing. `known` collects the keys in use.
+
+    Raises ConfigError, DataHomeBusy, StorageError and its kin; a bug is logged on its way through.
     """
     async with AsyncExitStack() as stack:
         loaded = configuration.load(paths, environ)
-        known = KnownSecrets()
+        known = known or KnownSecrets()
         prepare_home(paths)
         lock = await _take_home(paths, purpose, access)
         log_file: Log | None = None
@@ -146,7 +152,7 @@ async def open_core(
             await stack.enter_async_context(backups.running())
         registry = Registry(())
         stack.push_async_callback(registry.aclose)
-        providers = ProvidersService(paths, environ, loaded, secrets, registry, bus, known)
+        providers = ProvidersService(paths, environ, loaded, secrets, registry, bus, known, audit)
         stack.push_async_callback(providers.aclose)
         await providers.start()
         cache = _build_cache(loaded.config.cache, metrics)
@@ -158,7 +164,7 @@ async def open_core(
             "embedder": embedders.memory_bytes,
         }
         knowledge = await _open_knowledge(
-            stack, paths, loaded, db, bus, embedders, metrics, memory, owning=owning
+            stack, paths, loaded, db, bus, embedders, metrics, memory, audit, owning=owning
         )
         prices = PriceService(paths, db, providers, bus)
         answers = AnswerCache(cache, providers.identity)
@@ -186,7 +192,7 @@ async def open_core(
             sampling=owning and purpose in WATCHED,
         )
         await stack.enter_async_context(telemetry.running())
-        conversations = ConversationsService(db, bus)
+        conversations = ConversationsService(db, bus, audit)
         if owning:
             await conversations.purge_trash()
         if shared and owning:
@@ -211,7 +217,8 @@ async def open_core(
             bus,
             loaded.config.server,
         )
-        settings = ConfigurationService(paths, environ, loaded, bus, _parts(log_file, cache, providers, api))
+        parts = _parts(log_file, cache, providers, api)
+        settings = ConfigurationService(paths, environ, loaded, bus, parts, audit)
         watch = ConfigWatch(paths.config, settings.reload)
         stack.push_async_callback(watch.aclose)
         stack.push_async_callback(api.aclose)
@@ -252,6 +259,7 @@ async def _open_knowledge(
     embedders: Embedders,
     metrics: Metrics,
     memory: dict[str, Callable[[], int | None]],
+    audit: AuditService,
     *,
     owning: bool,
 ) -> KnowledgeService:
@@ -261,7 +269,7 @@ async def _open_knowledge(
     """
     if not owning:
         by_words = KnowledgeSearch(db, embedders, None, metrics.searched)
-        return KnowledgeService(db, bus, embedders, by_words, None, None)
+        return KnowledgeService(db, bus, embedders, by_words, None, None, audit)
     index = MeaningIndex(db, bus, paths.home / "vectors", loaded.config.vectors.url)
     stack.push_async_callback(index.vectors.aclose)
     reading = ReadingProcess(paths.resources)
@@ -269,7 +277,7 @@ async def _open_knowledge(
     pipeline = Pipeline(db, bus, embedders, index, reading, _fetch_page)
     by_meaning = index if index.usable else None
     search = KnowledgeSearch(db, embedders, by_meaning, metrics.searched)
-    knowledge = KnowledgeService(db, bus, embedders, search, pipeline, index)
+    knowledge = KnowledgeService(db, bus, embedders, search, pipeline, index, audit)
     await stack.enter_async_context(knowledge.running())
     return knowledge
 

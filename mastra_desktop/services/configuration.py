@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mastra_desktop.ops.bus import Bus
     from mastra_desktop.ops.config import Config, Loaded
     from mastra_desktop.paths import Paths
+    from mastra_desktop.services.audit import AuditService
 
 log = get_logger(__name__)
 
@@ -33,10 +34,17 @@ class ConfigurationService:
     """`loaded` is what is in use. `parts` are applied in their order, and undone in reverse."""
 
     def __init__(
-        self, paths: Paths, environ: Mapping[str, str], loaded: Loaded, bus: Bus, parts: Sequence[Part]
+        self,
+        paths: Paths,
+        environ: Mapping[str, str],
+        loaded: Loaded,
+        bus: Bus,
+        parts: Sequence[Part],
+        audit: AuditService,
     ) -> None:
         self._paths, self._environ, self._bus = paths, environ, bus
         self._parts = tuple(parts)
+        self._audit = audit
         self._lock = asyncio.Lock()
         self.loaded = loaded
 
@@ -54,6 +62,7 @@ class ConfigurationService:
                 await self._apply(changed, found)
             except ConfigError as error:
                 log.warning("configuration refused", problem=error.message)
+                self._audit.record("user", "config.reloaded", "config.toml", "refused", error.message)
                 self._bus.publish(ConfigRefused(error.message))
                 return False
             self.loaded = found
@@ -62,6 +71,7 @@ class ConfigurationService:
             waiting = tuple(key for key in changed if not _covers(live, key))
             sections = tuple(dict.fromkeys(key.partition(".")[0] for key in changed))
             log.info("configuration changed", keys=", ".join(changed), waiting=", ".join(waiting))
+            self._audit.record("user", "config.reloaded", "config.toml", detail=", ".join(changed))
             self._bus.publish(ConfigChanged(sections, waiting))
         return True
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.services.audit import AuditService
     from mastra_desktop.store.database import Database
 
 TRASH_S = 30 * 24 * 3600.0
@@ -38,9 +39,12 @@ class Branch:
 class ConversationsService:
     """All times are seconds since the epoch. Unknown ids raise NotFound."""
 
-    def __init__(self, db: Database, bus: Bus, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, db: Database, bus: Bus, audit: AuditService, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._db = db
         self._bus = bus
+        self._audit = audit
         self._clock = clock
 
     async def recent(self, limit: int = 500) -> list[Conversation]:
@@ -84,6 +88,7 @@ class ConversationsService:
     async def delete(self, conversation_id: str) -> None:
         """Moves it to the trash, from which `restore` brings it back for 30 days."""
         await self._db.write(conversations.delete, conversation_id, self._clock())
+        self._audit.record("user", "conversation.deleted", conversation_id)
         self._bus.publish(ConversationChanged(conversation_id))
 
     async def restore(self, conversation_id: str) -> None:
@@ -125,6 +130,7 @@ class ConversationsService:
     async def export_markdown(self, conversation_id: str) -> str:
         """The branch in view as Markdown."""
         branch = await self.whole(conversation_id)
+        self._audit.record("user", "conversation.exported", conversation_id)
         parts = [f"# {branch.conversation.title}\n"]
         for message in branch.messages:
             who = "You" if message.role is Role.USER else message.model_id

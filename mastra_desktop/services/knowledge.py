@@ -36,6 +36,7 @@ from mastra_desktop.store import documents, knowledge
 
 if TYPE_CHECKING:
     from mastra_desktop.ops.bus import Bus
+    from mastra_desktop.services.audit import AuditService
     from mastra_desktop.services.embedders import Embedders
     from mastra_desktop.services.knowledge_index import MeaningIndex
     from mastra_desktop.services.knowledge_pipeline import Pipeline
@@ -61,6 +62,7 @@ class KnowledgeService:
         search: KnowledgeSearch,
         pipeline: Pipeline | None,
         index: MeaningIndex | None,
+        audit: AuditService,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -70,6 +72,7 @@ class KnowledgeService:
         self._search = search
         self._pipeline = pipeline
         self._index = index
+        self._audit = audit
         self._clock = clock
         self._started = False
         self._adding = Adding(db, bus, clock)
@@ -180,6 +183,7 @@ class KnowledgeService:
         self._owned()
         self._watch.end(collection_id)
         await self._db.write(knowledge.delete_collection, collection_id, self._clock())
+        self._audit.record("user", "collection.removed", collection_id)
         self._bus.publish(CollectionChanged(collection_id))
 
     async def restore_collection(self, collection_id: str) -> None:
@@ -316,6 +320,7 @@ class KnowledgeService:
         pipeline = self._owned()
         document = await self.document(document_id)
         await self._db.write(documents.delete_document, document_id, self._clock())
+        self._audit.record("user", "document.removed", document_id)
         pipeline.stop_reading(document_id)
         self._bus.publish(CollectionChanged(document.collection_id))
 

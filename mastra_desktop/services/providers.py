@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mastra_desktop.paths import Paths
     from mastra_desktop.providers.base import Provider
     from mastra_desktop.providers.registry import Registry
+    from mastra_desktop.services.audit import AuditService
     from mastra_desktop.store.secrets import Secrets
 
 OWN_SERVER = "openai-compatible"
@@ -76,6 +77,7 @@ class ProvidersService:
         registry: Registry,
         bus: Bus,
         known: KnownSecrets,
+        audit: AuditService,
     ) -> None:
         self._paths = paths
         self._environ = environ
@@ -84,6 +86,7 @@ class ProvidersService:
         self._registry = registry
         self._bus = bus
         self._known = known
+        self._audit = audit
         self._pool = HttpPool(_http_settings(loaded.config.http))
         self._guards: dict[tuple[str, str], Guard] = {}  # by provider id and base URL; they outlive reloads
         local = loaded.config.local
@@ -237,6 +240,8 @@ class ProvidersService:
         config_file.put_provider(self._paths.config, entry)
         if key:
             await self._secrets.set(provider_id, key)
+            self._audit.record("user", "key.set", provider_id)
+        self._audit.record("user", "provider.added", provider_id, detail=f"{kind} {base_url}".strip())
         await self._reload()
 
     async def change_server(
@@ -273,6 +278,7 @@ class ProvidersService:
             kind = next(p.kind for p in self.config.providers if p.id == provider_id)
             build_provider(kind, provider_id, base_url, http=self._pool)  # raises for no address
         config_file.put_provider(self._paths.config, {"id": provider_id, **given})
+        self._audit.record("user", "provider.changed", provider_id, detail=", ".join(given))
         await self._reload()
 
     async def remove_server(self, provider_id: str) -> None:
@@ -281,6 +287,7 @@ class ProvidersService:
             raise NotFound(f"There is no provider named {provider_id}.")
         config_file.remove_provider(self._paths.config, provider_id)
         await self._secrets.remove(provider_id)
+        self._audit.record("user", "provider.removed", provider_id)
         await self._reload()
 
     async def local_model(self) -> LocalModelInfo:

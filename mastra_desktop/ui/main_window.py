@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, describe
+from mastra_desktop.domain.errors import MastraError, describe
 from mastra_desktop.domain.events import (
+    BackupsChanged,
     BusEvent,
     CollectionChanged,
     ConfigChanged,
@@ -32,9 +34,12 @@ from mastra_desktop.ui.actions import Actions
 from mastra_desktop.ui.bridge import Backend
 from mastra_desktop.ui.errors import title_of
 from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.news import tell_config
 from mastra_desktop.ui.panes.chat_pane import ChatPane
 from mastra_desktop.ui.panes.metrics_status import FigureStatus
 from mastra_desktop.ui.panes.model_status import ModelStatus
+from mastra_desktop.ui.recovery import Recovery
+from mastra_desktop.ui.starting import add_samples, count_interrupted, start_background
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.rail import Rail
@@ -43,6 +48,7 @@ from mastra_desktop.ui.widgets.toast import ToastArea
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
+    from mastra_desktop.ops.crash import CrashReporter, Ended
     from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
     from mastra_desktop.ui.panes.metrics_pane import MetricsPane
     from mastra_desktop.ui.panes.settings_pane import SettingsPane
@@ -68,13 +74,17 @@ class MainWindow(QMainWindow):
         *,
         on_closed: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
+        crashes: CrashReporter | None = None,
+        ended: Ended | None = None,
     ) -> None:
+        """`ended`: how the run before did, when that was not in order."""
         super().__init__()
         self._theme, self._icons, self._state, self._paths = theme, icons, state, paths
         self._make_engine = make_engine
         self._on_closed = on_closed
         self._closing = self._closed = False
         self._first_run: QWidget | None = None
+        self._crashes, self._ended_before = crashes, ended
         self._engine = make_engine()
         self.tasks = Tasks(loop, self._report)
         self.actions_registry = Actions(self)
@@ -131,6 +141,9 @@ class MainWindow(QMainWindow):
         self._root.addWidget(shell)
         self.setCentralWidget(self._root)
         self.toasts = ToastArea(self, theme, icons)
+        self.recovery = Recovery(
+            self, theme, icons, self._paths, self.tasks, self.toasts, self._stop_engine, self._begin_engine
+        )
 
         self.rail.item_selected.connect(self.show_page)
         self.rail.dropped.connect(lambda _page, urls: self._take_files(urls))
@@ -184,6 +197,8 @@ class MainWindow(QMainWindow):
             )
             self.settings_pane.notice.connect(self.toasts.show_toast)
             self.settings_pane.failed.connect(self._report)
+            self.settings_pane.data.backups.restore_wanted.connect(self.recovery.restore)
+            self.settings_pane.data.check.rescue_wanted.connect(self.recovery.rescue)
             self.pages.addWidget(self.settings_pane)
         shown: QWidget = self.chat
         if page == "knowledge":
@@ -261,29 +276,11 @@ class MainWindow(QMainWindow):
 
     def _first_run_finished(self, page: QWidget, model_id: str) -> None:
         self._first_run = None
-        self._back_to_panes(page)
-        self.tasks.start(self.call(_add_samples), key="samples")
+        self.take_away(page)
+        self.tasks.start(self.call(add_samples), key="samples")
         if model_id:
             self.chat.choose_model(model_id)
         self.chat.setFocus()
-
-    def _back_to_panes(self, page: QWidget) -> None:
-        self._root.setCurrentIndex(0)
-        self._root.removeWidget(page)
-        page.deleteLater()
-
-    def _show_trouble(self, error: BaseException) -> None:
-        """A start that failed: what happened, what is safe, and what can be done, instead of the panes."""
-        from mastra_desktop.ui.panes.start_trouble import StartTrouble
-
-        page = StartTrouble(
-            self._theme, self._icons, describe(error), damaged=isinstance(error, DatabaseDamaged)
-        )
-        page.try_again.connect(lambda: self._start_again(page))
-        page.set_aside.connect(lambda: self._set_aside(page))
-        page.quit.connect(self.close)
-        self._root.addWidget(page)
-        self._root.setCurrentWidget(page)
 
     # -- starting -----------------------------------------------------------------------------------
 
@@ -298,38 +295,53 @@ class MainWindow(QMainWindow):
         except Exception as error:
             if not isinstance(error, MastraError):
                 log.exception("start failed")
-            self._show_trouble(error)
+            await self.recovery.show_trouble(error)
             return
         self.tasks.start(self._engine.on_event(self._heard), key="bus")
-        interrupted = await self.call(_interrupted)
+        interrupted = await self.call(count_interrupted)
         await self.chat.load()
-        await self.call(lambda core: core.knowledge.start())
-        await self.call(_start_api)
+        await self.call(start_background)
         self.figures.start()
-        if interrupted:
-            self.toasts.show_toast(
-                self.tr("An answer was interrupted"),
-                self.tr(
-                    "The app closed while it was written. Its text is kept; open the chat to continue it."
-                ),
-                "warn",
-            )
+        ended, self._ended_before = self._ended_before, None
+        self.recovery.tell(ended, interrupted)
 
-    def _start_again(self, page: QWidget) -> None:
-        self._back_to_panes(page)
+    async def _stop_engine(self) -> None:
+        """For a while: what runs ends, and what is typed is kept."""
+        if not self.tasks.running("start"):
+            with suppress(MastraError):  # it never came up
+                await self.chat.keep_draft()
+        await self.tasks.cancel_all()
+        await self._engine.stop()
+
+    async def _begin_engine(self) -> bool:
+        """A new one, and the panes as it has them; whether it came up."""
+        self._engine = self._make_engine()
+        self._engine.start()
+        await self._load()
+        if self._root.currentIndex() != 0:
+            return False
+        last = self.chat.view.conversation_id
+        self.chat.open(last if self.chat.list.knows(last) else "")
+        if self.settings_pane is not None:
+            self.settings_pane.refresh()
+        return True
+
+    def show_instead(self, page: QWidget) -> None:
+        """A page in the place of all panes; `start_again` brings them back and starts the core anew."""
+        self._root.addWidget(page)
+        self._root.setCurrentWidget(page)
+
+    def take_away(self, page: QWidget) -> None:
+        self._root.setCurrentIndex(0)
+        self._root.removeWidget(page)
+        page.deleteLater()
         if self._first_run is not None:
             self._root.setCurrentWidget(self._first_run)
+
+    def start_again(self, page: QWidget) -> None:
+        self.take_away(page)
         self._engine = self._make_engine()
         self.start()
-
-    def _set_aside(self, page: QWidget) -> None:
-        async def move() -> None:
-            from mastra_desktop.store.files import set_aside
-
-            await asyncio.to_thread(set_aside, self._paths.database)
-            self._start_again(page)
-
-        self.tasks.start(move(), key="set-aside")
 
     def _heard(self, events: list[BusEvent]) -> None:
         for event in events:
@@ -338,12 +350,8 @@ class MainWindow(QMainWindow):
                     self._refresh_timer.start()
                 case LocalModelChanged():
                     self.model_status.show_local_model(event)
-                case ConfigRefused():
-                    title = self.tr("config.toml has a mistake")
-                    words = self.tr("{problem} The last good configuration stays in use.")
-                    self.toasts.show_toast(title, words.format(problem=event.message), "danger")
-                case ConfigChanged():
-                    self._tell_config(event)
+                case ConfigRefused() | ConfigChanged():
+                    tell_config(self.toasts, event)
                 case KeysLocked():
                     self._ask_passphrase()
                 case ProviderHealthChanged():
@@ -353,15 +361,12 @@ class MainWindow(QMainWindow):
                         self.chat.knowledge.refresh()
                     if self.knowledge is not None:
                         self.knowledge.heard(event)
+                case BackupsChanged() if self.settings_pane is not None:
+                    self.tasks.start(self.settings_pane.data.backups.load(), key="backups")
                 case ProvidersChanged():
                     self.chat.refresh_models()
                     if self.settings_pane is not None:
                         self.settings_pane.refresh()
-
-    def _tell_config(self, event: ConfigChanged) -> None:
-        if event.restart:
-            words = self.tr("After a restart: {keys}").format(keys=", ".join(event.restart))
-            self.toasts.show_toast(self.tr("Some changes wait for a restart"), words, "warn")
 
     def _ask_passphrase(self) -> None:
         """A key is needed and the file of keys is locked."""
@@ -438,6 +443,8 @@ class MainWindow(QMainWindow):
     def _report(self, error: BaseException) -> None:
         """Trouble that belongs to no turn: a toast that stays."""
         if not isinstance(error, MastraError):
+            if self._crashes is not None:
+                self._crashes.write("a task of the window", error)
             log.error("a task failed", traceback="".join(traceback.format_exception(error)))
         info = describe(error)
         self.toasts.show_toast(title_of(info), " ".join(p for p in (info.message, info.hint) if p), "danger")
@@ -486,15 +493,3 @@ class MainWindow(QMainWindow):
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         self.painted.emit()
-
-
-async def _interrupted(core: Core) -> int:
-    return core.interrupted
-
-
-async def _start_api(core: Core) -> None:
-    await core.api.follow()
-
-
-async def _add_samples(core: Core) -> None:
-    await core.knowledge.add_samples(core.paths.resources / "samples")

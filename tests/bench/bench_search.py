@@ -18,9 +18,12 @@ from sqlalchemy import Connection
 
 from mastra_desktop.domain.chat import MessageState, Usage
 from mastra_desktop.ops.bus import Bus
+from mastra_desktop.ops.redaction import KnownSecrets
+from mastra_desktop.services.audit import AuditService
 from mastra_desktop.services.conversations import ConversationsService
 from mastra_desktop.store import conversations, messages
 from mastra_desktop.store.database import Database
+from mastra_desktop.store.secrets import Secrets
 from tests.bench.measuring import percentile, tell
 
 SIZES = (1_000, 10_000, 100_000)
@@ -93,7 +96,7 @@ async def main() -> None:
     writer = Writer()
     with tempfile.TemporaryDirectory() as folder:
         db = await Database.open(f"sqlite:///{Path(folder) / 'bench.db'}")
-        service = ConversationsService(db, Bus())
+        service = ConversationsService(db, Bus(), AuditService(db, Secrets(False), KnownSecrets()))
         there = 0
         for size in SIZES:
             for number in range(there // 100, size // 100):

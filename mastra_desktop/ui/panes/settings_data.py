@@ -1,4 +1,4 @@
-"""Settings of what is kept and where: nothing to change here, everything to find."""
+"""Settings of what is kept and where: folders, keys, backups."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.key_store import KeyStoreLine
 from mastra_desktop.ui.panes.model_file import short_path
+from mastra_desktop.ui.panes.settings_backups import BackupList, DatabaseCheck
 from mastra_desktop.ui.panes.settings_page import SettingsPage, row_of
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
@@ -47,7 +48,17 @@ class DataPage(SettingsPage):
         )
         self.add_row(self.tr("API keys"), self.tr("Never in a file unencrypted"), self.keys, text=True)
 
+        self.backups = BackupList(theme, icons, bridge, tasks)
+        self.check = DatabaseCheck(theme, icons, bridge, tasks)
+        self.add_row(
+            self.tr("Backups"),
+            self.tr("One is taken each day on which something changed. Keys are in none."),
+            self.backups,
+        )
+        self.add_row(self.tr("Database"), self.tr("Reads all of it and looks for damage"), self.check)
+
     async def load(self) -> None:
+        await self.backups.load()
         await self.keys.load()
 
     def _place(self, path: Path, folder: Path | None, words: str) -> QWidget:

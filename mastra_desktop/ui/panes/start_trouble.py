@@ -22,6 +22,8 @@ class StartTrouble(QWidget):
 
     try_again = Signal()
     set_aside = Signal()
+    restore = Signal()
+    rescue = Signal()
     quit = Signal()
 
     def __init__(
@@ -31,9 +33,11 @@ class StartTrouble(QWidget):
         error: ErrorInfo,
         *,
         damaged: bool,
+        backup: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        """`damaged`: the database is no readable file, so starting without it is offered."""
+        """`damaged`: the database is no readable file, so starting without it is offered. `backup`: when the
+        newest good one was taken, in words."""
         super().__init__(parent)
         self.setObjectName("StartTrouble")
         title = self.tr("Mastra Desktop could not start")
@@ -63,7 +67,17 @@ class StartTrouble(QWidget):
         self.again_button.clicked.connect(self.try_again)
         buttons = FlowLayout(across=8, down=8)
         buttons.addWidget(self.again_button)
+        if backup:
+            words = self.tr("Restore the backup of {when}").format(when=backup)
+            back = Button(words, theme, icons, icon="history")
+            back.setObjectName("restoreButton")
+            back.clicked.connect(self.restore)
+            buttons.addWidget(back)
         if damaged:
+            rescue = Button(self.tr("Rescue what can be read"), theme, icons)
+            rescue.setObjectName("rescueButton")
+            rescue.clicked.connect(self.rescue)
+            buttons.addWidget(rescue)
             aside = Button(self.tr("Set it aside and start new"), theme, icons)
             aside.setObjectName("setAsideButton")
             aside.clicked.connect(self.set_aside)

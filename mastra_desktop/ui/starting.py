@@ -1,0 +1,24 @@
+"""What the window asks of the core when it starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mastra_desktop.core import Core
+
+
+async def count_interrupted(core: Core) -> int:
+    """Answers that a crash cut off."""
+    return core.interrupted
+
+
+async def start_background(core: Core) -> None:
+    """What may begin once the chats can be seen."""
+    await core.knowledge.start()
+    await core.api.follow()
+
+
+async def add_samples(core: Core) -> None:
+    """The documents of a first run."""
+    await core.knowledge.add_samples(core.paths.resources / "samples")
