@@ -353,6 +353,6 @@ def test_a_mistake_in_the_configuration_is_told(desk: Desk) -> None:
     desk.wait(lambda: "config.toml has a mistake" in said())
     assert "line 2" in said()
     assert "http.max_retries" in said()
-    desk.home.config.write_text(f"[server]\nport = 4000\n{good}")
-    desk.wait(lambda: "After a restart: server.port" in said())
+    desk.home.config.write_text(f"[logging]\nmax_bytes = 20000000\n{good}")
+    desk.wait(lambda: "After a restart: logging.max_bytes" in said())
     assert "quick" in desk.ask("Hello").text
