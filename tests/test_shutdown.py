@@ -1,0 +1,77 @@
+"""Closing under load: a hundred answers are being written, and every text that was seen is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from mastra_desktop.core import Core, open_core
+from mastra_desktop.domain.chat import MessageState
+from mastra_desktop.domain.errors import ReplyCancelled
+from mastra_desktop.domain.replies import ReplyEvent, ReplyStarted, TextDelta
+from mastra_desktop.engine import Engine
+from mastra_desktop.paths import find_paths
+from tests.cores import core_over, make_home
+from tests.fakes import ScriptedProvider
+
+STREAMS = 100
+WITHIN_S = 5.0
+
+
+@pytest.mark.slow
+def test_a_hundred_streams(tmp_path: Path) -> None:
+    """The engine stops within 5 s, and each answer has at least the text that had been shown, as stopped."""
+    seen: dict[str, str] = {}
+
+    async def watch(engine: Engine, n: int) -> None:
+        def ask(core: Core) -> AsyncGenerator[ReplyEvent]:
+            return core.chat.reply(f"question {n}", model_id="work/slow")
+
+        message_id = ""
+        try:
+            async with aclosing(engine.stream(ask)) as batches:
+                async for batch in batches:
+                    for event in batch:
+                        if isinstance(event, ReplyStarted):
+                            message_id = event.message_id
+                            seen[message_id] = ""
+                        elif isinstance(event, TextDelta):
+                            seen[message_id] += event.text
+        except ReplyCancelled:
+            pass
+
+    async def run(home: Path) -> float:
+        environ = {"MASTRA_HOME": str(home)}
+        engine = Engine(lambda: open_core(find_paths(environ), environ, purpose="window"))
+        engine.start()
+        await engine.ready()
+        async with asyncio.TaskGroup() as group:
+            for n in range(STREAMS):
+                group.create_task(watch(engine, n))
+            until = time.monotonic() + 40
+            while sum(bool(text) for text in seen.values()) < STREAMS and time.monotonic() < until:
+                await asyncio.sleep(0.1)
+            assert sum(bool(text) for text in seen.values()) == STREAMS
+            begun = time.perf_counter()
+            await engine.stop()
+            took_s = time.perf_counter() - begun
+        return took_s
+
+    async def look(home: Path) -> None:
+        async with core_over(home) as core:
+            for message_id, text in seen.items():
+                kept = await core.conversations.message(message_id)
+                assert kept.state is MessageState.STOPPED
+                assert kept.text.startswith(text)
+
+    with ScriptedProvider(delay_s=0.2) as server:
+        home = make_home(tmp_path, server.base_url, "\n[http]\nmax_connections = 200\n")
+        took_s = asyncio.run(run(home))
+        print(f"closed with {STREAMS} streams in {took_s:.2f} s")
+        assert took_s < WITHIN_S
+        asyncio.run(look(home))
