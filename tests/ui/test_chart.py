@@ -15,9 +15,16 @@ from tests.ui.kit import RESOURCES
 
 @pytest.mark.parametrize(
     ("top", "expected"),
-    [(5.2, [0, 2, 4, 6]), (2.9, [0, 1, 2, 3]), (0.04, [0, 0.02, 0.04]), (21_000, [0, 10_000, 20_000, 30_000])],
+    [
+        (5.2, [0, 2, 4, 6]),
+        (2.9, [0, 1, 2, 3]),
+        (0.04, [0, 0.02, 0.04]),
+        (21_000, [0, 10_000, 20_000, 30_000]),
+    ],
 )
-def test_ticks_are_three_or_four_round_values_that_hold_the_highest(top: float, expected: list[float]) -> None:
+def test_ticks_are_three_or_four_round_values_that_hold_the_highest(
+    top: float, expected: list[float]
+) -> None:
     """Also for small and large values."""
     assert ticks(top) == pytest.approx(expected)
 

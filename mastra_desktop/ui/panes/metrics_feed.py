@@ -16,16 +16,17 @@ from mastra_desktop.ui.tasks import Tasks
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
+    from mastra_desktop.services.health import Report
 
 By = Literal["provider", "model", "day"]
 TICK_MS = 1000
 TASK = "metrics-read"
 LOG_LINES = 200
 TRACES = 40
-_EVERY_S = {"curves": 5.0, "traces": 5.0, "log": 3.0, "usage": 15.0, "health": 30.0}
+_EVERY_S = {"curves": 5.0, "traces": 5.0, "log": 3.0, "usage": 15.0, "health": 10.0}
 _LONG_EVERY_S = 60.0  # curves of more than an hour come from the database
 _HOUR_S = 3600
-_HEALTH_S = 3 * 86_400
+_HEALTH_S = 6 * 3600
 
 
 @dataclass
@@ -49,7 +50,8 @@ class News:
     traces: Sequence[TraceSummary] | None = None
     log: Sequence[LogLine] | None = None
     usage: Sequence[UsageRow] | None = None
-    health: Sequence[HealthSample] | None = None
+    health: Report | None = None
+    health_history: Sequence[HealthSample] = ()
 
 
 @dataclass
@@ -149,5 +151,6 @@ async def _ask_core(core: Core, view: View, parts: set[str]) -> News:
     if "usage" in parts:
         news.usage = await telemetry.usage(view.usage_by, view.range_s)
     if "health" in parts:
-        news.health = await telemetry.health_history(range_s=_HEALTH_S)
+        news.health = await core.health.quick()
+        news.health_history = await telemetry.health_history(range_s=_HEALTH_S)
     return news

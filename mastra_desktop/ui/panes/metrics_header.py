@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Signal
+from PySide6.QtCore import QPoint, QRectF, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
@@ -11,6 +11,7 @@ from mastra_desktop.ui.panes.parts import label
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
+from mastra_desktop.ui.widgets.painting import draw_box
 from mastra_desktop.ui.widgets.segmented import Segmented
 
 RANGES = {"15m": 900, "1h": 3600, "6h": 6 * 3600, "24h": 86_400, "7d": 7 * 86_400, "90d": 90 * 86_400}
@@ -100,8 +101,4 @@ class _Dot(QWidget):
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(self._theme.current.color(self._color))
-        painter.setBrush(self._theme.current.color(self._color))
-        painter.drawEllipse(self.rect().adjusted(1, 1, -2, -2))
+        draw_box(QPainter(self), QRectF(self.rect()), 4, self._theme.current.color(self._color))

@@ -210,7 +210,7 @@ class MetricsPane(QWidget):
         if news.usage is not None:
             self.usage.show_usage(news.usage)
         if news.health is not None:
-            self.health.show_history(news.health)
+            self.health.show(news.health, news.health_history)
             self._place_cards()
             self.health_shown.emit(*self.health.healthy)
 
@@ -225,7 +225,7 @@ class MetricsPane(QWidget):
 
     async def _check(self) -> None:
         try:
-            await self._bridge.call(lambda core: core.health.check())
+            self.health.show_tried(await self._bridge.call(lambda core: core.health.check()))
         finally:
             self.health.set_checking(False)
         self.feed.stale("health")

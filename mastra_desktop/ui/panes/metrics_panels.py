@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from mastra_desktop.domain.events import ProviderState
 from mastra_desktop.domain.telemetry import (
@@ -161,8 +161,11 @@ class LogPanel(TitledPanel):
         self.field = SearchField(tr("Text, or the id of an operation"), theme, icons)
         self.field.setObjectName("logSearch")
         self._around = QWidget()
-        self.column.addWidget(self.field)
-        self.field.hide()
+        around = QVBoxLayout(self._around)
+        around.setContentsMargins(12, 8, 12, 2)
+        around.addWidget(self.field)
+        self.column.addWidget(self._around)
+        self._around.hide()
         self.model = LogRows(self)
         self.view = LogList(tr("Log"), theme)
         self.view.setObjectName("logList")
@@ -189,7 +192,7 @@ class LogPanel(TitledPanel):
         self._ask()
 
     def _show_search(self, shown: bool) -> None:
-        self.field.setVisible(shown)
+        self._around.setVisible(shown)
         if shown:
             self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
