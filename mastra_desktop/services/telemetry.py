@@ -155,7 +155,7 @@ class TelemetryService:
         since = int(now - length) // step * step + step
         wanted = {amount for name in names for amount in series.amount_names(name.partition(".*")[0])}
         if length <= RING * SAMPLE_S:
-            amounts = [a for a in self._recent() if a.at >= since and a.name in wanted]
+            amounts = [a for a in self._recent(since) if a.at >= since and a.name in wanted]
         else:
             hours = step >= 3600
             found = await self._db.read(telemetry.amounts, wanted, since, now, step, hours=hours)
@@ -166,7 +166,7 @@ class TelemetryService:
     async def live(self) -> Snapshot:
         """This moment."""
         now = self._clock()
-        last = series.gathered((a for a in self._recent() if a.at > now - 60), 10**10).get(0, {})
+        last = series.gathered((a for a in self._recent(now - 60) if a.at > now - 60), 10**10).get(0, {})
         tokens = {label: int(t) for (name, label), (_, t) in last.items() if name == "tokens"}
         watched = ("up", "") in last
         gauges = self._gauges
@@ -368,15 +368,18 @@ class TelemetryService:
         except MastraError as error:
             log.warning("the last figures are not kept", message=error.message, detail=error.detail)
 
-    def _recent(self) -> list[Amount]:
-        """The last hour, in stretches of a few seconds; a minute of the process before is spread over it."""
+    def _recent(self, since: float) -> list[Amount]:
+        """From `since` on, an hour at most, in stretches of a few seconds; a minute of the process before is
+        spread over it."""
         found = []
-        for amount in self._past:
+        for amount in self._past if self._past and self._past[-1].at + 60 > since else ():
             count, total = amount.count / 3, amount.total / 3
             found += [
                 Amount(amount.name, amount.label, amount.at + late, count, total) for late in (0, 20, 40)
             ]
-        for at, tally in self._ring:
+        for at, tally in reversed(self._ring):  # the newest are at the end
+            if at < since:
+                break
             found += _amounts(at, tally)
         now = self._clock()
         found += _amounts(now, self.metrics.tally)

@@ -201,6 +201,9 @@ def pages(desk: Desk) -> Iterator[QWidget]:
     desk.ask_core(lambda core: core.knowledge.create_collection("Runbooks"))
     desk.wait(lambda: window.knowledge is not None and window.knowledge.documents.drop_area.isVisible())
     yield window
+    window.show_page("metrics")
+    desk.pause(0.3)
+    yield window
     window.show_page("settings")
     desk.pause(0.1)
     settings = window.settings_pane
@@ -242,7 +245,17 @@ def test_the_promised_object_names_exist(desk: Desk) -> None:
     window = desk.open("fast")
     desk.ask("Alpha")
     window.show_page("settings")
-    for name in ("ChatPane", "SettingsPane", "composer", "sendButton", "stopButton", "transcript"):
+    window.show_page("metrics")
+    for name in (
+        "MetricsPane",
+        "healthCards",
+        "ChatPane",
+        "SettingsPane",
+        "composer",
+        "sendButton",
+        "stopButton",
+        "transcript",
+    ):
         assert window.findChild(QWidget, name) is not None, name
     for name in ("conversationList", "searchField"):
         assert window.chat.findChild(QWidget, name) is not None, name

@@ -24,8 +24,8 @@ TASK = "metrics-read"
 LOG_LINES = 200
 TRACES = 40
 _EVERY_S = {"curves": 5.0, "traces": 5.0, "log": 3.0, "usage": 15.0, "health": 10.0}
-_LONG_EVERY_S = 60.0  # curves of more than an hour come from the database
-_HOUR_S = 3600
+_CURVES_EVERY_S = {900: 5.0, 3600: 20.0}  # by the range
+_DATABASE_EVERY_S = 60.0  # where curves come from there
 _HEALTH_S = 6 * 3600
 
 
@@ -126,8 +126,8 @@ class MetricsFeed(QObject):
         now = time.monotonic()
         view = self.view
         before = dict(self._due.at)
-        long = {"curves": _LONG_EVERY_S} if view.range_s > _HOUR_S else {}
-        parts = {part for part, every in _EVERY_S.items() if self._due.take(part, long.get(part, every), now)}
+        every_s = _EVERY_S | {"curves": _CURVES_EVERY_S.get(view.range_s, _DATABASE_EVERY_S)}
+        parts = {part for part, every in every_s.items() if self._due.take(part, every, now)}
         try:
             found = await self._bridge.call(lambda core: _ask_core(core, view, parts))
         except BaseException:

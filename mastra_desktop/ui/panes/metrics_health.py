@@ -118,7 +118,10 @@ class HealthCards(QObject):
         value, reason = _parted(check.detail)
         if check.name in _TIMED and check.status == "healthy":
             took = milliseconds(check.duration_ms)
-            value, reason = took if check.duration_ms >= 1 else self.tr("under 1 ms"), check.detail.rstrip(".")
+            value, reason = (
+                took if check.duration_ms >= 1 else self.tr("under 1 ms"),
+                check.detail.rstrip("."),
+            )
         return HealthFace(
             self._name(check.name),
             _ICONS.get(check.name, "cloud"),

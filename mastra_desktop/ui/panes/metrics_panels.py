@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from mastra_desktop.domain.events import ProviderState
 from mastra_desktop.domain.telemetry import (
@@ -50,11 +50,7 @@ class BreakerPanel(TitledPanel):
     """Who is asked at present, with the last 20 calls."""
 
     def __init__(self, theme: ThemeController, icons: Icons) -> None:
-        super().__init__("", theme, [label("", "hint")])
-        self.title.setText(self.tr("Circuit breakers"))
-        self.setAccessibleName(self.tr("Circuit breakers"))
-        hint = self.findChildren(QLabel)[-1]
-        hint.setText(self.tr("last 20 calls"))
+        super().__init__(self.tr("Circuit breakers"), theme, [label(self.tr("last 20 calls"), "hint")])
         self.list = BreakerList(self.tr("Circuit breakers"), theme, icons)
         self.filled = Filled(self.list, self.tr("No provider was asked yet"))
         self.column.addWidget(self.filled)
@@ -90,10 +86,8 @@ class TracePanel(TitledPanel):
     trace_wanted = Signal(str)
 
     def __init__(self, theme: ThemeController, icons: Icons) -> None:
-        self.order = PickerButton("", theme, icons, list_width=180)
-        super().__init__("", theme, [self.order])
-        self.title.setText(self.tr("Recent traces"))
-        self.setAccessibleName(self.tr("Recent traces"))
+        self.order = PickerButton(self.tr("Order"), theme, icons, list_width=180)
+        super().__init__(self.tr("Recent traces"), theme, [self.order])
         self.model = TraceRows(self)
         self.view = TraceList(self.tr("Recent traces"), theme, icons)
         self.view.setObjectName("traceList")

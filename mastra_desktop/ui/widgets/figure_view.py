@@ -41,6 +41,7 @@ class FigureView(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setAccessibleName(label)
         self.clicked.connect(lambda index: self.row_chosen.emit(index.row()))
         theme.changed.connect(self._restyle)
         self._restyle()
