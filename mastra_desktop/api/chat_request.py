@@ -11,7 +11,7 @@ import re
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mastra_desktop.domain.chat import Role
@@ -35,6 +35,14 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {  # and the values that ask for noth
     "top_p": (None, 1),
     "web_search_options": (None,),
 }
+
+
+def _whole(given: Any) -> Any:
+    """JSON has one kind of number: 5.0 is a whole one."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+WHOLE = BeforeValidator(_whole)
 
 
 class Body(BaseModel):
@@ -147,8 +155,8 @@ class ChatRequest(Body):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=10_000_000), WHOLE] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=10_000_000), WHOLE] | None = None
     tools: list[Tool] | None = None
     tool_choice: Literal["auto", "none", "required"] | ChosenTool | None = None
     response_format: (

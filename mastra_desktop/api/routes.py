@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mastra_desktop.api.chat_request import Body
+from mastra_desktop.api.chat_request import WHOLE, Body
 from mastra_desktop.api.errors import json_response, refused
 from mastra_desktop.domain.knowledge import SearchMode
 from mastra_desktop.services.as_json import (
@@ -39,13 +39,13 @@ class EmbeddingRequest(Body):
     model: str
     input: str | Annotated[list[str], Field(min_length=1, max_length=MOST_TEXTS)]
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Annotated[int, Field(ge=1, le=65536)] | None = None
+    dimensions: Annotated[int, Field(ge=1, le=65536), WHOLE] | None = None
     input_type: Literal["query", "passage"] | None = None
 
 
 class SearchRequest(Body):
     query: str
-    k: Annotated[int, Field(ge=1, le=100)] = 10
+    k: Annotated[int, Field(ge=1, le=100), WHOLE] = 10
     mode: Literal["hybrid", "meaning", "words"] = "hybrid"
 
 

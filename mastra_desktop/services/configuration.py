@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mastra_desktop.domain.errors import ConfigError, MastraError, describe
 from mastra_desktop.domain.events import ConfigChanged, ConfigRefused
 from mastra_desktop.ops import config as configuration
+from mastra_desktop.ops import config_file
 from mastra_desktop.ops.logging import get_logger
 
 if TYPE_CHECKING:
@@ -55,17 +56,39 @@ class ConfigurationService:
         nobody can change while the app runs are told with `ConfigChanged` as waiting for a restart.
         """
         async with self._lock:
-            before = self.loaded
             try:
-                found = configuration.load(self._paths, self._environ)
-                changed = changed_keys(before.config, found.config)
-                await self._apply(changed, found)
+                await self._take()
             except ConfigError as error:
                 log.warning("configuration refused", problem=error.message)
                 self._audit.record("user", "config.reloaded", "config.toml", "refused", error.message)
                 self._bus.publish(ConfigRefused(error.message))
                 return False
-            self.loaded = found
+        return True
+
+    async def change(self, section: str, key: str, value: object) -> None:
+        """Writes one key into config.toml and uses it.
+
+        Raises ConfigError or StorageError, and then the file and what is in use are as they were.
+        """
+        file = self._paths.config
+        async with self._lock:
+            before = await asyncio.to_thread(file.read_bytes) if file.exists() else None
+            await asyncio.to_thread(config_file.set_value, file, section, key, value)
+            try:
+                await self._take()
+            except ConfigError:
+                if before is None:
+                    file.unlink(missing_ok=True)
+                else:
+                    await asyncio.to_thread(file.write_bytes, before)
+                raise
+
+    async def _take(self) -> None:
+        before = self.loaded
+        found = configuration.load(self._paths, self._environ)
+        changed = changed_keys(before.config, found.config)
+        await self._apply(changed, found)
+        self.loaded = found
         if changed:
             live = frozenset[str]().union(*(part.keys for part in self._parts))
             waiting = tuple(key for key in changed if not _covers(live, key))
@@ -73,7 +96,6 @@ class ConfigurationService:
             log.info("configuration changed", keys=", ".join(changed), waiting=", ".join(waiting))
             self._audit.record("user", "config.reloaded", "config.toml", detail=", ".join(changed))
             self._bus.publish(ConfigChanged(sections, waiting))
-        return True
 
     async def _apply(self, changed: Sequence[str], found: Loaded) -> None:
         """Raises ConfigError, and then everything is as it was."""

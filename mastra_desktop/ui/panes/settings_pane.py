@@ -12,6 +12,7 @@ from mastra_desktop.paths import Paths
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.parts import Line, label
+from mastra_desktop.ui.panes.settings_api import ApiPage
 from mastra_desktop.ui.panes.settings_appearance import AppearancePage
 from mastra_desktop.ui.panes.settings_data import DataPage
 from mastra_desktop.ui.panes.settings_local import LocalModelsPage
@@ -49,6 +50,7 @@ class SettingsPane(QWidget):
         self.appearance = AppearancePage(theme, state)
         self.providers = ProvidersPage(theme, icons, bridge, tasks)
         self.local_models = LocalModelsPage(theme, icons, bridge, tasks, self.tr("Local models"))
+        self.api = ApiPage(theme, icons, bridge, tasks)
         self.data = DataPage(theme, icons, paths, bridge, tasks)
         self.providers.notice.connect(self.notice)
         self.local_models.changed.connect(self.refresh)
@@ -56,6 +58,7 @@ class SettingsPane(QWidget):
             ("appearance", self.tr("App"), self.tr("Appearance"), "sun", self.appearance),
             ("providers", self.tr("Models"), self.tr("Providers"), "plug-zap", self.providers),
             ("local-models", self.tr("Models"), self.tr("Local models"), "cpu", self.local_models),
+            ("local-api", self.tr("Data"), self.tr("Local API"), "server", self.api),
             ("storage", self.tr("Data"), self.tr("Storage"), "hard-drive", self.data),
         ]
         self.pages = QStackedWidget()
@@ -115,6 +118,7 @@ class SettingsPane(QWidget):
         try:
             await self.local_models.load()
             await self.data.load()
+            await self.api.load()
         except MastraError as error:
             self.failed.emit(error)
             return

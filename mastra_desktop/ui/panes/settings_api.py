@@ -1,0 +1,230 @@
+"""Settings of the HTTP API on this computer: whether it answers, where, and who may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel
+
+from mastra_desktop.core import Core
+from mastra_desktop.domain.errors import MastraError
+from mastra_desktop.domain.events import ApiChanged
+from mastra_desktop.domain.tokens import ApiToken, TokenRole
+from mastra_desktop.ui.bridge import Bridge
+from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
+from mastra_desktop.ui.dialogs.token_dialog import TokenDialog
+from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.model_row import TableLine
+from mastra_desktop.ui.panes.parts import Panel, label
+from mastra_desktop.ui.panes.settings_page import SettingsPage, column_of, row_of
+from mastra_desktop.ui.tasks import Tasks
+from mastra_desktop.ui.theme import ThemeController
+from mastra_desktop.ui.widgets.buttons import Button, IconButton
+from mastra_desktop.ui.widgets.elided_label import ElidedLabel
+from mastra_desktop.ui.widgets.number_field import NumberField
+from mastra_desktop.ui.widgets.switch import Switch
+
+TASK = "settings-api"
+ROLE_WIDTH, DAY_WIDTH = 72, 96
+
+
+class ApiPage(SettingsPage):
+    """What is switched or typed is in use at once, and in config.toml."""
+
+    def __init__(self, theme: ThemeController, icons: Icons, bridge: Bridge, tasks: Tasks) -> None:
+        super().__init__(theme, self.tr("Local API"))
+        self._icons, self._bridge, self._tasks = icons, bridge, tasks
+        self.switch = Switch(theme, self.tr("Programs on this computer may ask"), self.tr("Local API"))
+        self.switch.setObjectName("apiSwitch")
+        self.switch.clicked.connect(lambda on: self._start(self._change("enabled", bool(on))))
+        self.trouble = label("", "error", wrap=True)
+        self.trouble.setVisible(False)
+        self.add_row(
+            self.tr("Local API"),
+            self.tr("As OpenAI's clients expect it. Other computers and web pages never get in."),
+            column_of(self.switch, self.trouble),
+        )
+        self.port = NumberField(0, 65535)
+        self.port.setObjectName("apiPort")
+        self.port.setGroupSeparatorShown(False)
+        self.port.setSpecialValueText(self.tr("Any free one"))
+        self.port.editingFinished.connect(self._port_entered)
+        self.add_row(self.tr("Port"), self.tr("0: any free one, another one each time"), row_of(self.port))
+        self.address = ElidedLabel("")
+        self.address.setObjectName("apiAddress")
+        self.address.setMinimumHeight(32)
+        self.copy_address = self._copier(self.tr("Copy the address"), self.address.text)
+        self.add_row(
+            self.tr("Address"),
+            self.tr("The base URL for OpenAI's clients"),
+            row_of(self.address, self.copy_address, stretch=0),
+        )
+        self.create_button = Button(self.tr("Create token"), theme, icons, icon="plus")
+        self.create_button.setObjectName("createToken")
+        self.create_button.clicked.connect(self._ask_create)
+        self.secret = ElidedLabel("")
+        self.secret.setObjectName("newToken")
+        self._new = Panel(theme, padding=(12, 8))
+        self._new.column.addWidget(
+            label(self.tr("Copy the new token now: it is not shown again."), "small", wrap=True)
+        )
+        self.copy_secret = self._copier(self.tr("Copy the token"), self.secret.text)
+        self._new.column.addWidget(row_of(self.secret, self.copy_secret, stretch=0))
+        self._new.setVisible(False)
+        self.token_rows: dict[str, TokenRow] = {}
+        self._table = Panel(theme, padding=(0, 0))
+        self._none = label(self.tr("No token yet: nobody gets in without one."), "hint", wrap=True)
+        self.add_row(
+            self.tr("Tokens"),
+            self.tr("Who may use it, and for what"),
+            column_of(row_of(self.create_button), self._new, self._none, self._table),
+        )
+        self.example = label("", "hint", wrap=True)
+        self.example.setObjectName("apiExample")
+        self.example.setFont(theme.current.font("code"))
+        self.copy_example = self._copier(self.tr("Copy the example"), self.example.text)
+        self.add_row(
+            self.tr("Try it"), self.tr("In a terminal"), column_of(self.example, row_of(self.copy_example))
+        )
+
+    async def load(self) -> None:
+        """As it is now."""
+        state, enabled, port, tokens = await self._bridge.call(_state)
+        self.show_state(state, enabled, port)
+        self._show_tokens(tokens)
+
+    def show_state(self, state: ApiChanged, enabled: bool, port: int) -> None:
+        with QSignalBlocker(self.switch), QSignalBlocker(self.port):
+            self.switch.setChecked(enabled)
+            if not self.port.hasFocus():
+                self.port.setValue(port)
+        self._show_trouble(state.problem)
+        self.address.setText(f"{state.url}/v1" if state.url else self.tr("Not listening"))
+        self.copy_address.setEnabled(bool(state.url))
+        url = state.url or f"http://127.0.0.1:{port or 8765}"
+        body = '{"model": "local/default", "messages": [{"role": "user", "content": "Hello"}]}'
+        self.example.setText(
+            f"curl {url}/v1/chat/completions -H 'Authorization: Bearer TOKEN' "
+            f"-H 'Content-Type: application/json' -d '{body}'"
+        )
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.start(self._shown(work), key=TASK)
+
+    async def _shown(self, work: Coroutine[Any, Any, None]) -> None:
+        """Trouble goes below the switch; then everything is shown as it is."""
+        problem = ""
+        try:
+            await work
+        except MastraError as error:
+            problem = f"{error.message} {error.hint}".strip()
+        await self.load()
+        if problem:
+            self._show_trouble(problem)
+
+    async def _change(self, key: str, value: object) -> None:
+        async def change(core: Core) -> None:
+            await core.settings.change("server", key, value)
+
+        await self._bridge.call(change)
+
+    def _port_entered(self) -> None:
+        port = self.port.value()
+        self._start(self._change("port", port))
+
+    def _ask_create(self) -> None:
+        dialog = TokenDialog(self.window(), self._theme, self._icons)
+        dialog.accepted.connect(
+            lambda: self._start(self._create(TokenRole(dialog.role), dialog.name, dialog.days))
+        )
+        dialog.open()
+
+    async def _create(self, role: TokenRole, name: str, days: float | None) -> None:
+        made = await self._bridge.call(lambda core: core.tokens.create(role, name, days))
+        self.secret.setText(made.secret)
+        self._new.setVisible(True)
+        self.copy_secret.setFocus()
+
+    def _ask_revoke(self, token: ApiToken) -> None:
+        dialog = ConfirmDialog(
+            self.window(),
+            self._theme,
+            self._icons,
+            self.tr("Revoke this token?"),
+            self.tr("Programs that use “{name}” are refused from now on.").format(
+                name=token.name or token.id
+            ),
+            self.tr("Revoke"),
+            self.tr("Keep"),
+            danger=True,
+        )
+        dialog.accepted.connect(lambda: self._start(self._revoke(token)))
+        dialog.open()
+
+    async def _revoke(self, token: ApiToken) -> None:
+        await self._bridge.call(lambda core: core.tokens.revoke(token.id))
+        self._new.setVisible(False)
+        self.secret.setText("")
+
+    def _show_tokens(self, tokens: list[ApiToken]) -> None:
+        for row in self.token_rows.values():
+            self._table.column.removeWidget(row)
+            row.deleteLater()
+        self.token_rows = {}
+        for number, token in enumerate(tokens):
+            row = TokenRow(self._theme, self._icons, token, above=number > 0)
+            row.revoke_button.clicked.connect(lambda _=False, token=token: self._ask_revoke(token))
+            self._table.column.addWidget(row)
+            self.token_rows[token.id] = row
+        self._table.setVisible(bool(tokens))
+        self._none.setVisible(not tokens)
+
+    def _show_trouble(self, problem: str) -> None:
+        self.trouble.setText(problem)
+        self.trouble.setVisible(bool(problem))
+
+    def _copier(self, words: str, text: Any) -> Button:
+        made = Button(self.tr("Copy"), self._theme, self._icons, icon="copy")
+        made.setAccessibleName(words)
+        made.clicked.connect(lambda: QGuiApplication.clipboard().setText(text()))
+        return made
+
+
+class TokenRow(TableLine):
+    """Name, role, when it was made and used, when it expires."""
+
+    def __init__(self, theme: ThemeController, icons: Icons, token: ApiToken, *, above: bool) -> None:
+        super().__init__(theme, above=above)
+        self.setObjectName(f"token-{token.id}")
+        name = ElidedLabel(token.name or token.id)
+        self.row.addWidget(name, 1)
+        used = self.tr("used {day}").format(day=_day(token.last_used_at)) if token.last_used_at else ""
+        ends = self.tr("until {day}").format(day=_day(token.expires_at)) if token.expires_at else ""
+        cells = (
+            (token.role.value, ROLE_WIDTH),
+            (used or self.tr("never used"), DAY_WIDTH),
+            (ends or self.tr("no end"), DAY_WIDTH),
+        )
+        for words, width in cells:
+            cell: QLabel = label(words, "hint")
+            self.add_column(cell, width)
+        name.setToolTip(self.tr("{id}, created {day}").format(id=token.id, day=_day(token.created_at)))
+        self.revoke_button = IconButton(
+            "trash", self.tr("Revoke {name}").format(name=token.name or token.id), theme, icons
+        )
+        self.row.addWidget(self.revoke_button)
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d")
+
+
+async def _state(core: Core) -> tuple[ApiChanged, bool, int, list[ApiToken]]:
+    settings = core.settings.loaded.config.server
+    return core.api.state, settings.enabled, settings.port, await core.tokens.all()
