@@ -1,8 +1,8 @@
 """A short tour through the real window on a virtual screen: `python -m tests.e2e.tour [--command CMD…]`.
 
 `make run` takes it where there is no display, `make package` with the built app. It asks the built-in model
-(a stand-in on this computer where there is none), says what it does in plain lines, and leaves its pictures in
-`build/tour/`. Exit code 0 when everything was as it should be.
+(a stand-in on this computer where there is none), adds a document and asks about it, says what it does in plain
+lines, and leaves its pictures in `build/tour/`. Exit code 0 when everything was as it should be.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from typing import Any
 
 from tests.e2e.driver import SOURCE, Home, Screen, Trouble, Window, missing_programs, wait_for
 from tests.fakes import ScriptedProvider
+from tests.ingest.making import make_pdf
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "tour"
 ANSWER_S = 90.0  # loading the model included
+DOCUMENT_S = 60.0
 FEWEST_COLOURS = 100  # a blank or broken window has fewer
 QUESTION = "What is the capital of France?"
 TO_TRY_AGAIN = ("shift+F6", "Tab", "Tab")  # into the transcript; below an answer that was cut off are Copy,
@@ -30,6 +32,16 @@ TO_CONTINUE = (*TO_TRY_AGAIN, "Tab")  # Try again, Continue
 SKIP_AT = (1310, 58)  # "Skip setup" in a window of the usual 1440x900
 LONG_QUESTION = "Write a long story of at least 1000 words about a lighthouse keeper and the sea."
 SECOND_QUESTION = "Name three colours of the rainbow."
+COLLECTION = "Getting started"  # comes with the app
+DOCUMENT = "laboratory.pdf"
+PAGES = (
+    "The laboratory is open from eight to six.",
+    "A water sample may be stored for no more than 36 hours at 4 degrees Celsius.",
+    "A student pays 38 euros per night.",
+)
+DOCUMENT_QUESTION = "How long may a water sample be stored?"
+IN_THE_PANE = (700, 500)  # of a window of the usual size: below the documents
+SEARCH_FIELD = (1240, 75)
 
 
 class Tour:
@@ -48,6 +60,8 @@ class Tour:
             self.stop(window)
             self.try_again(window)
             self.second_chat(window)
+            self.add_document(window)
+            self.ask_document(window)
             before = self.everything()
             say(f"Closed with Ctrl+Q in {window.close():.1f} s.")
         with Window(self.screen, self.home) as window:
@@ -111,6 +125,42 @@ class Tour:
         self.read_answer(SECOND_QUESTION)
         expect(len(self.home.conversations()) == 2, "there are not two conversations")
         self.look(window, "second-chat")
+
+    def add_document(self, window: Window) -> None:
+        """A PDF is dragged in from another program."""
+        path = self.pictures / "documents" / DOCUMENT
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(make_pdf([[(12, page)] for page in PAGES]))
+        window.keys("ctrl+2")
+        wait_for("the documents that come along", lambda: len(self.documents()) == 2)
+        self.screen.wait_still(1.0)
+        window.drop([path], *IN_THE_PANE)
+        say(f"Knowledge: {DOCUMENT} is dragged into “{COLLECTION}”.")
+        wait_for("the document", lambda: self.documents().get(DOCUMENT) == "ready", DOCUMENT_S)
+        window.click(*SEARCH_FIELD)
+        window.type(DOCUMENT_QUESTION)
+        self.screen.wait_still(1.5)
+        self.look(window, "knowledge")
+
+    def ask_document(self, window: Window) -> None:
+        window.keys("ctrl+1", "ctrl+n")
+        self.screen.wait_still()
+        window.type("#Getting")
+        self.screen.wait_still()
+        window.keys("Return")
+        window.send(DOCUMENT_QUESTION)
+        answer = self.read_answer(DOCUMENT_QUESTION)
+        found = [(source["document"], source["page"]) for source in answer["sources"]]
+        expect((DOCUMENT, 2) in found, f"the answer was given {found}")
+        say("  from " + ", ".join(f"{name}, page {page}" if page else name for name, page in found))
+        if self.has_model and "36" not in answer["text"]:
+            say("  (A small model: the answer should have been 36 hours.)")
+        self.look(window, "cited-answer")
+
+    def documents(self) -> dict[str, str]:
+        """Name and state of each document of the collection."""
+        found = (self.home.ask_json("knowledge", "list", COLLECTION) or {}).get("documents", [])
+        return {document["name"]: document["state"] for document in found}
 
     def find_again(self, window: Window, before: dict[str, list[str]]) -> None:
         after = self.everything()
