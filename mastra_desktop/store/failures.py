@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from mastra_desktop.domain.errors import DatabaseDamaged, MastraError, StorageError
 
@@ -17,6 +17,17 @@ _NO_ROOM_BYTES = 1 << 20  # an I/O error with less left than this is a full disk
 _FREE_SPACE = "Free some space; nothing that was saved is lost."
 _ENDED = ("The database server is restarting.", "It is tried anew by itself.", True)
 _BUSY = ("The database server is busy: a change waited too long.", "Try again in a moment.", True)
+_REFUSALS = (
+    (("FATAL:", 'database "', "does not exist"), "3D000"),
+    (("FATAL:", 'role "', "does not exist"), "28000"),
+    (("FATAL:", "password authentication failed"), "28P01"),
+    (("no password supplied",), "28P01"),
+    (("FATAL:", "no pg_hba.conf entry"), "28000"),
+    (("FATAL:", "too many clients"), "53300"),
+    (("FATAL:", "starting up"), "57P03"),
+    (("FATAL:", "shutting down"), "57P03"),
+    (("FATAL:", "recovery mode"), "57P03"),
+)
 # PostgreSQL's codes, or what they begin with: message, hint, whether trying again may help.
 _SERVER_TROUBLE = {
     "55P03": _BUSY,
@@ -53,6 +64,8 @@ def translated(path: Path | None, backups: Path | None = None) -> Iterator[None]
 
 def translate(error: Exception, path: Path | None, backups: Path | None = None) -> MastraError | None:
     """The `StorageError` that `error` stands for; None when it is a bug (a constraint, wrong SQL)."""
+    if isinstance(error, PendingRollbackError):  # an earlier statement of the same function lost the server
+        return _server_away(str(error))
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, OSError):
         return _for_os_error(cause, path)
@@ -106,7 +119,8 @@ def damaged(path: Path | None, backups: Path | None, detail: str) -> DatabaseDam
 
 def _is_a_drivers(error: Exception) -> bool:
     # By its name: psycopg is only imported where a server is used.
-    return isinstance(error, DBAPIError | sqlite3.Error | OSError) or _is_psycopgs(error)
+    known = DBAPIError | sqlite3.Error | OSError | PendingRollbackError
+    return isinstance(error, known) or _is_psycopgs(error)
 
 
 def _is_psycopgs(error: BaseException | None) -> bool:
@@ -116,7 +130,7 @@ def _is_psycopgs(error: BaseException | None) -> bool:
 def _for_server(cause: BaseException | None) -> StorageError | None:
     if not _is_psycopgs(cause):
         return None
-    code = getattr(cause, "sqlstate", None) or ""
+    code = getattr(cause, "sqlstate", None) or _code_said(str(cause))
     detail = f"{code} {type(cause).__name__}: {cause}".strip().partition("\n")[0]
     for beginning, (message, hint, retryable) in _SERVER_TROUBLE.items():
         if code.startswith(beginning):
@@ -124,12 +138,21 @@ def _for_server(cause: BaseException | None) -> StorageError | None:
     # Without a code: the connection itself. Any other code is a bug, as a broken constraint is.
     if code or type(cause).__name__ in ("ProgrammingError", "DataError", "NotSupportedError"):
         return None
+    return _server_away(detail)
+
+
+def _server_away(detail: str) -> StorageError:
     return StorageError(
         "The database server cannot be reached.",
         hint="Check database.url and whether the server runs. It is tried anew by itself.",
         detail=detail,
         retryable=True,
     )
+
+
+def _code_said(text: str) -> str:
+    """The code of a connection that was refused: psycopg tells the server's words only. "" where unknown."""
+    return next((code for said, code in _REFUSALS if all(word in text for word in said)), "")
 
 
 def _for_os_error(error: OSError, path: Path | None) -> StorageError:

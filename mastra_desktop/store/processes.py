@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from mastra_desktop.domain.errors import NotFound
+from mastra_desktop.store.prepared import Prepared
 
 LEASE_S = 20  # also in the statements below
 BEAT_S = 4.0
@@ -30,14 +31,16 @@ _FORGET_LONG_GONE = text(
 )
 _LEAVE = text("DELETE FROM processes WHERE id = :id")
 _LEAVE_CLAIMS = text("DELETE FROM claims WHERE process_id = :id")
-_CLAIM = text(
-    "INSERT INTO claims (name, process_id, subject) VALUES (:name, :id, :subject) ON CONFLICT (name)"
-    " DO UPDATE SET process_id = excluded.process_id, subject = excluded.subject"
-    " WHERE claims.process_id = excluded.process_id OR NOT EXISTS"
-    " (SELECT 1 FROM processes AS p WHERE p.id = claims.process_id"
-    " AND p.seen_at > extract(epoch FROM clock_timestamp()) - 20)"
+_CLAIM = Prepared(
+    text(
+        "INSERT INTO claims (name, process_id, subject) VALUES (:name, :id, :subject) ON CONFLICT (name)"
+        " DO UPDATE SET process_id = excluded.process_id, subject = excluded.subject"
+        " WHERE claims.process_id = excluded.process_id OR NOT EXISTS"
+        " (SELECT 1 FROM processes AS p WHERE p.id = claims.process_id"
+        " AND p.seen_at > extract(epoch FROM clock_timestamp()) - 20)"
+    )
 )
-_RELEASE = text("DELETE FROM claims WHERE name = :name AND process_id = :id")
+_RELEASE = Prepared(text("DELETE FROM claims WHERE name = :name AND process_id = :id"))
 _HOLDS = text("SELECT 1 FROM claims WHERE name = :name AND process_id = :id")
 _GIVE_UP = text(
     "DELETE FROM claims WHERE process_id = :id AND name LIKE :kind"
@@ -81,12 +84,12 @@ def claim(conn: Connection, me: Me, name: str, subject: str = "") -> bool:
     """Whether `name` is this process's from now on: no other that lives has it."""
     if _is_file(conn):
         return True
-    return conn.execute(_CLAIM, {"name": name, "id": me.id, "subject": subject}).rowcount == 1
+    return _CLAIM.run(conn, {"name": name, "id": me.id, "subject": subject}).rowcount == 1
 
 
 def release(conn: Connection, me: Me, name: str) -> None:
     if not _is_file(conn):
-        conn.execute(_RELEASE, {"name": name, "id": me.id})
+        _RELEASE.run(conn, {"name": name, "id": me.id})
 
 
 def must_hold(conn: Connection, me: Me, name: str) -> None:

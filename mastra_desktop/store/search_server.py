@@ -9,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from mastra_desktop.store import lexemes, words
+from mastra_desktop.store.prepared import Prepared
 
-_ADD = text(
-    "INSERT INTO message_search (seq, words, loose)"
-    " SELECT seq, CAST(:words AS tsvector), :loose FROM messages WHERE id = :id"
-    " ON CONFLICT (seq) DO UPDATE SET words = excluded.words, loose = excluded.loose"
+_ADD = Prepared(
+    text(
+        "INSERT INTO message_search (seq, words, loose)"
+        " SELECT seq, CAST(:words AS tsvector), :loose FROM messages WHERE id = :id"
+        " ON CONFLICT (seq) DO UPDATE SET words = excluded.words, loose = excluded.loose"
+    )
 )
 _REMOVE = text("DELETE FROM message_search WHERE seq = :seq")
-_ADD_TITLE = text(
-    "INSERT INTO title_search (seq, words, loose)"
-    " SELECT seq, CAST(:words AS tsvector), :loose FROM conversations WHERE id = :id"
-    " ON CONFLICT (seq) DO UPDATE SET words = excluded.words, loose = excluded.loose"
+_ADD_TITLE = Prepared(
+    text(
+        "INSERT INTO title_search (seq, words, loose)"
+        " SELECT seq, CAST(:words AS tsvector), :loose FROM conversations WHERE id = :id"
+        " ON CONFLICT (seq) DO UPDATE SET words = excluded.words, loose = excluded.loose"
+    )
 )
 _REMOVE_TITLE = text("DELETE FROM title_search WHERE seq = (SELECT seq FROM conversations WHERE id = :id)")
 _FIND = text(
@@ -67,10 +72,10 @@ def find(
     return found, list(conn.execute(_FIND, rest))
 
 
-def _add(conn: Connection, statement: TextClause, id: str, whole: str) -> None:
+def _add(conn: Connection, statement: Prepared, id: str, whole: str) -> None:
     (places,) = lexemes.plain(conn).places([words.index_text(whole)])
     vector, loose = lexemes.as_tsvector(places)
-    conn.execute(statement, {"id": id, "words": vector, "loose": loose})
+    statement.run(conn, {"id": id, "words": vector, "loose": loose})
 
 
 def _as_tsquery(conn: Connection, query: words.Query) -> tuple[str, str]:

@@ -80,11 +80,16 @@ async def fill(database: Database, english: Zipf, chinese: Zipf) -> float:
 
 
 async def bench_words(folder: Path) -> None:
+    await bench_words_at(f"sqlite:///{folder}/mastra.db")
+    tell("100,000 passages on the disk", (folder / "mastra.db").stat().st_size / 1e6, "MB")
+
+
+async def bench_words_at(url: str) -> None:
     draw = Random(1)
     syllables = [a + b for a in "bcdfghjklmnprstvwz" for b in ("a", "e", "i", "o", "u", "an", "er", "on")]
     english = Zipf(draw, syllables, (1, 2, 2, 3, 3, 4), 90_000)
     chinese = Zipf(draw, [chr(0x4E00 + n) for n in range(3_000)], (1, 2, 2, 2, 3), 30_000)
-    database = await Database.open(f"sqlite:///{folder}/mastra.db")
+    database = await Database.open(url)
     tell("store passages and their words, per second", await fill(database, english, chinese), "/s")
     for where, words, gap in ((ENGLISH, english, " "), (CHINESE, chinese, "")):
         times = []
@@ -97,7 +102,6 @@ async def bench_words(folder: Path) -> None:
         tell(f"words in 100,000 passages, {where}, P50", percentile(times, 0.5), "ms", limit=8.0)
         tell(f"words in 100,000 passages, {where}, P99", percentile(times, 0.99), "ms", limit=25.0)
     await database.close()
-    tell("100,000 passages on the disk", (folder / "mastra.db").stat().st_size / 1e6, "MB")
 
 
 def ask(conn: Connection, where: list[str], question: str) -> None:
