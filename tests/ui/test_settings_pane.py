@@ -231,7 +231,16 @@ def test_search_finds_groups_and_settings(live: Live, qtbot: QtBot) -> None:
     assert rows(made) == []
     assert made._nothing.isVisible()
     made.search.clear()
-    assert rows(made) == ["App", "Appearance", "Models", "Providers", "Local models", "Data", "Storage"]
+    assert rows(made) == [
+        "App",
+        "Appearance",
+        "Models",
+        "Providers",
+        "Local models",
+        "Data",
+        "Local API",
+        "Storage",
+    ]
     headings = [made._model.item(row).data(RowRole.KIND) for row in range(made._model.rowCount())]
     assert headings.count("section") == 3
 
