@@ -87,8 +87,8 @@ class Section(BaseModel):
 class DatabaseConfig(Section):
     url: Annotated[
         str,
-        _address("sqlite", "postgresql+psycopg"),
-        Field(description="empty, or an address that begins with sqlite:/// or postgresql+psycopg://"),
+        _address("sqlite", "postgresql", "postgresql+psycopg"),
+        Field(description="empty, or an address that begins with sqlite:/// or postgresql://"),
     ] = ""
 
 

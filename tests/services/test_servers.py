@@ -359,6 +359,34 @@ def test_postgres_killed_under_load(servers: Servers, tmp_path: Path) -> None:
     run(servers, tmp_path, check)
 
 
+def test_an_answer_that_ended_while_postgres_was_away(servers: Servers, tmp_path: Path) -> None:
+    """Its text streams on; that it could not be saved is said, and it is saved whole once that works again."""
+
+    async def check(apps: Apps) -> None:
+        async with apps.open("a") as core:
+            answer = core.chat.reply("Hi", model_id="work/m")
+            events = []
+            async for event in answer:
+                events.append(event)
+                if isinstance(event, TextDelta) and len(events) == 3:
+                    await asyncio.to_thread(servers.postgres.kill)
+            failed = [event for event in events if isinstance(event, ReplyFailed)]
+            assert failed[0].error.code == "storage"
+            assert text_of(events) == "word " * 20
+            with pytest.raises(StorageError):
+                await core.conversations.recent()
+            await asyncio.to_thread(servers.postgres.start)
+            id = started(events).message_id
+
+            async def saved() -> bool:
+                return (await core.conversations.message(id)).state is MessageState.DONE
+
+            await within(15, saved)
+            assert (await core.conversations.message(id)).text == "word " * 20
+
+    run(servers, tmp_path, check, Script(("word ",) * 20, delay_s=0.1))
+
+
 def test_redis_and_chroma_killed_under_load(servers: Servers, tmp_path: Path) -> None:
     """Without Redis answers go on; without Chroma words are searched; both are used again once they are back."""
 
