@@ -84,6 +84,11 @@ def _source(line: LogLine) -> str:
 
 
 def _sentence(line: LogLine) -> str:
-    """What happened, and its facts in short."""
-    facts = ", ".join(f"{key} {value[:80]}" for key, value in line.facts.items() if key != "traceback")
-    return f"{line.event}: {facts}" if facts else line.event
+    """What happened, and its facts in short; ids and tracebacks are in the tooltip."""
+    facts = [line.facts["message"][:200]] if line.facts.get("message") else []
+    facts += [
+        f"{key.replace('_', ' ')} {value[:80]}"
+        for key, value in line.facts.items()
+        if key not in ("message", "traceback", "operation") and not key.endswith("id")
+    ]
+    return f"{line.event}: {', '.join(facts)}" if facts else line.event

@@ -180,7 +180,10 @@ class LogPanel(TitledPanel):
     def show_operation(self, operation_id: str) -> None:
         """Only the lines of that operation, of every level."""
         self.levels.set_chosen("debug")
+        self.search.blockSignals(True)  # the keyboard stays where it is
         self.search.setChecked(True)
+        self.search.blockSignals(False)
+        self._around.show()
         self.field.setText(operation_id)
         self._typing.stop()
         self._ask()

@@ -135,6 +135,14 @@ class HealthCard(QAbstractButton):
             paint_sparkline(painter, curve, face.curve, color)
             room -= WIDTH + 8
         top += line + 1
+        long = QFontMetricsF(theme.font("title", 600)).horizontalAdvance(face.value) > room
+        if long and not face.reason:  # a sentence: two smaller lines
+            painter.setFont(theme.font("small"))
+            painter.setPen(theme.color("text.secondary"))
+            whole = QRectF(_EDGE, top + 2, room, 2 * theme.scaled(16))
+            wrap = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
+            painter.drawText(whole, wrap, face.value)
+            return
         self._text(painter, face.value, QRectF(_EDGE, top, room, line), ("title", 600), "text.primary")
         rest = QRectF(_EDGE, top + line, room, theme.scaled(16))
         self._text(painter, face.reason, rest, ("small", 400), "text.secondary")
@@ -194,7 +202,19 @@ class HealthDetail(Popover):
         self._remedy.setText(face.remedy)
         self._cause.setVisible(bool(face.cause))
         self._remedy.setVisible(bool(face.remedy))
+        self._fit()
+
+    def open_popover(self) -> None:
+        for label in (self._title, self._cause, self._remedy):
+            label.ensurePolished()  # the style sheet's fonts, before heights are asked for
+        self._fit()
+        super().open_popover()
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(0)
+        self.setMaximumHeight(16_777_215)
         fit_height(self)
+        self.setFixedHeight(self.height())
 
     def texts(self) -> Sequence[str]:
         """What it says, for tests and screen readers."""
