@@ -6,7 +6,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
@@ -57,6 +57,14 @@ REFRESH_DELAY_MS = 60
 log = get_logger(__name__)
 
 T = TypeVar("T")
+
+
+class Page(Protocol):
+    """What every page of the window can do."""
+
+    def focus_search(self) -> None: ...
+
+    def stops(self) -> list[QWidget]: ...
 
 
 class MainWindow(QMainWindow):
@@ -125,6 +133,7 @@ class MainWindow(QMainWindow):
         self.model_status = ModelStatus(self.status)
         self.status.add_right("adding")
         self.figures = FigureStatus(self.status, self, self.tasks)
+        self.figures.health_pressed.connect(lambda: self.show_page("metrics"))
 
         shell = QWidget()
         row = QHBoxLayout()
@@ -246,10 +255,6 @@ class MainWindow(QMainWindow):
     def _open_chat(self, conversation_id: str, message_id: str) -> None:
         self.show_page("chat")
         self.chat.open(conversation_id, message_id)
-
-    def _shown_metrics(self) -> MetricsPane | None:
-        """The metrics pane while it is the page in view."""
-        return self.metrics if self.pages.currentWidget() is self.metrics else None
 
     def _shown_knowledge(self) -> KnowledgePane | None:
         """The knowledge pane while it is the page in view."""
@@ -392,36 +397,24 @@ class MainWindow(QMainWindow):
         elif self.pages.currentWidget() is self.chat:
             self.chat.toggle_inspector()
 
+    def _page(self) -> Page:
+        return cast(Page, self.pages.currentWidget())
+
     def _search(self) -> None:
-        if (knowledge := self._shown_knowledge()) is not None:
-            knowledge.focus_search()
-            return
-        if (metrics := self._shown_metrics()) is not None:
-            metrics.focus_search()
-            return
-        if self.pages.currentWidget() is self.settings_pane and self.settings_pane is not None:
-            self.settings_pane.focus_search()
-        else:
-            self.chat.focus_search()
+        self._page().focus_search()
 
     def _escape(self) -> None:
         if self.toasts.close_newest():
             return
         if (knowledge := self._shown_knowledge()) is not None:
             knowledge.close_overlay()
-        elif (metrics := self._shown_metrics()) is not None:
-            metrics.close_overlay()
+        elif self.metrics is not None and self.metrics.isVisible():
+            self.metrics.close_overlay()
         elif not self.chat.close_overlay():
             self.chat.stop()
 
     def _move_pane(self, step: int) -> None:
-        stops = [self.rail, *(self.chat.stops() if self.pages.currentWidget() is self.chat else [])]
-        if self.settings_pane is not None and self.pages.currentWidget() is self.settings_pane:
-            stops += self.settings_pane.stops()
-        if (knowledge := self._shown_knowledge()) is not None:
-            stops += knowledge.stops()
-        if (metrics := self._shown_metrics()) is not None:
-            stops += metrics.stops()
+        stops = [self.rail, *self._page().stops()]
         focused = self.focusWidget()
         at = next(
             (

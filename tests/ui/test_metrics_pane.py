@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QAbstractButton, QPushButton
 from sqlalchemy import Connection, text
 
 from mastra_desktop.core import Core
@@ -255,6 +255,17 @@ def test_figures_are_exported(watcher: Watcher, tmp_path: Path) -> None:
     picture = QImage(str(tmp_path / "pane.png"))
     assert picture.height() > 800
     assert picture.pixelColor(2, 2) == watcher.desk.theme.current.color("surface.content")
+
+
+def test_the_status_bar_counts_healthy_checks_and_leads_to_them(watcher: Watcher) -> None:
+    """Before the pane was ever opened; the words are those of the quick look."""
+    desk = watcher.desk
+    desk.wait(lambda: desk.window.status.text("health"), 10)
+    report = desk.ask_core(lambda core: core.health.quick())
+    healthy = sum(check.status == "healthy" for check in report.checks)
+    assert desk.window.status.text("health") == f"{healthy} of {len(report.checks)} healthy"
+    desk.find("status-health", QAbstractButton).click()
+    assert desk.window.pages.currentWidget() is desk.window.metrics
 
 
 def test_columns_follow_the_width(watcher: Watcher) -> None:

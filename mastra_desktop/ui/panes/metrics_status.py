@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.item_models.metric_words import size
@@ -14,8 +15,10 @@ from mastra_desktop.ui.widgets.status_bar import DOT, StatusBar
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
+    from mastra_desktop.services.health import Report
 
 EVERY_MS = 5000
+HEALTH_S = 30.0  # a quick look, where the Metrics pane does not tell
 _TASK = "status-figures"
 
 
@@ -24,16 +27,21 @@ class _Figures:
     cpu_share: float | None
     memory_bytes: int
     memory_total_bytes: int | None
+    health: Report | None
 
 
 class FigureStatus(QObject):
     """Reads each 5 s while the window can be seen; words that stay the same are not painted again."""
+
+    health_pressed = Signal()
 
     def __init__(self, bar: StatusBar, bridge: Bridge, tasks: Tasks) -> None:
         super().__init__(bar)
         self._bar, self._bridge, self._tasks = bar, bridge, tasks
         for item in ("cpu", "memory", "health"):
             bar.add_right(item, clickable=item == "health")
+        bar.item_clicked.connect(lambda item: self.health_pressed.emit() if item == "health" else None)
+        self._health_due = 0.0  # by time.monotonic
         self._timer = QTimer(self, interval=EVERY_MS)
         self._timer.timeout.connect(self._read)
 
@@ -58,6 +66,7 @@ class FigureStatus(QObject):
         """Of the newest round of health checks; nothing is said before the first."""
         if not checks:
             return
+        self._health_due = time.monotonic() + HEALTH_S
         words = self.tr("{n} of {all} healthy").format(n=healthy, all=checks)
         self._show("health", words, DOT, "success" if healthy == checks else "warn")
 
@@ -66,7 +75,11 @@ class FigureStatus(QObject):
             self._tasks.start(self._ask(), key=_TASK)
 
     async def _ask(self) -> None:
-        found = await self._bridge.call(_figures)
+        with_health = time.monotonic() >= self._health_due
+        found = await self._bridge.call(lambda core: _figures(core, with_health))
+        if found.health is not None:
+            healthy = sum(check.status == "healthy" for check in found.health.checks)
+            self.show_health(healthy, len(found.health.checks))
         if found.cpu_share is not None:
             self._show("cpu", self.tr("CPU {n}%").format(n=f"{found.cpu_share * 100:.0f}"))
         if found.memory_bytes and found.memory_total_bytes:
@@ -79,6 +92,5 @@ class FigureStatus(QObject):
             self._bar.set_item(item, words, icon, tone, tooltip)  # type: ignore[arg-type]
 
 
-async def _figures(core: Core) -> _Figures:
-    found = core.telemetry.figures()
-    return _Figures(*found)
+async def _figures(core: Core, with_health: bool) -> _Figures:
+    return _Figures(*core.telemetry.figures(), await core.health.quick() if with_health else None)
