@@ -54,6 +54,11 @@ class OperationCommands:
         audit = commands.add_parser("audit", help="the record of who did what")
         verbs = audit.add_subparsers(metavar="verify|export", required=True)
         verify = verbs.add_parser("verify", help="check its chain; exit code 0 whole, 1 not")
+        verify.add_argument(
+            "--accept",
+            action="store_true",
+            help="you know why rows are missing: told from now on, exit code 0",
+        )
         verify.set_defaults(run=self._verify)
         export = verbs.add_parser("export", help="every row, oldest first; JSON lines with --json")
         export.set_defaults(run=self._export)
@@ -131,13 +136,25 @@ class OperationCommands:
 
     def _verify(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
         async def run(core: Core) -> int:
-            checked = await core.audit.verify()
+            checked = await (core.audit.accept_gaps() if args.accept else core.audit.verify())
             found = checked.verdict
+            accepted = [(gap, gap.accepted) for gap in found.gaps if gap.accepted is not None]
             if args.json:
                 facts = {"rows": found.rows, "bad_row": found.bad_row, "problem": found.problem or None}
-                self._print_json({"ok": found.ok, **facts, "unverifiable_rows": found.unknown})
+                gaps = [
+                    {"row": gap.row, "problem": gap.problem, "accepted": core.audit.as_json(by)}
+                    for gap, by in accepted
+                ]
+                more = {"unverifiable_rows": found.unknown, "accepted_gaps": gaps}
+                self._print_json({"ok": found.ok, **facts, **more})
                 return 0 if found.ok else 1
-            print(found.problem if found.problem else f"{found.rows:,} rows, none changed or missing.")
+            missing = "but for what was accepted" if accepted else "or missing"
+            print(found.problem if found.problem else f"{found.rows:,} rows, none changed {missing}.")
+            for gap, by in accepted:
+                when = datetime.fromtimestamp(by.at, UTC).isoformat(timespec="seconds")
+                print(f"{gap.problem} (accepted {by.detail}, {when}, row {by.seq})")
+            if found.acceptable:
+                print("If you know why, for example a restore over a damaged database: audit verify --accept")
             if found.unknown:
                 print(f"{found.unknown:,} rows were signed with a key that is not here: not checked.")
             if not checked.lasting:

@@ -126,7 +126,7 @@ def test_the_audit_log_over_several_runs(place: Path, tmp_path: Path) -> None:
     assert [r["action"] for r in rows] == ["key.set", "backup.made", "key.removed"]
     assert key.decode() not in json.dumps(rows)
     assert as_json(place, "audit", "verify", passphrase=PASSPHRASE) == {
-        "ok": True, "rows": 3, "bad_row": None, "problem": None, "unverifiable_rows": 0,
+        "ok": True, "rows": 3, "bad_row": None, "problem": None, "unverifiable_rows": 0, "accepted_gaps": [],
     }  # fmt: skip
     listed = as_json(place, "keys", "list", passphrase=PASSPHRASE)["keys"]
     assert listed == []
@@ -139,3 +139,34 @@ def test_the_audit_log_over_several_runs(place: Path, tmp_path: Path) -> None:
     later = as_json(place, "audit", "verify", code=1, passphrase=PASSPHRASE)
     assert later["bad_row"] == 3
     assert "row 3 had been written, 2 were found" in later["problem"]
+    assert "--accept" in run(place, "audit", "verify", MASTRA_PASSPHRASE=PASSPHRASE)[1]
+    accepted = as_json(place, "audit", "verify", "--accept", passphrase=PASSPHRASE)
+    assert accepted["ok"]
+    (gap,) = accepted["accepted_gaps"]
+    assert gap["row"] == 3
+    assert (gap["accepted"]["action"], gap["accepted"]["target"]) == ("audit.gap_accepted", "3")
+    assert gap["accepted"]["detail"].startswith("by ")
+    code, out, _ = run(place, "audit", "verify", MASTRA_PASSPHRASE=PASSPHRASE)
+    assert code == 0
+    assert "row 3 had been written, 2 were found" in out
+    with closing(sqlite3.connect(place / "mastra.db")) as conn, conn:
+        conn.execute("DROP TRIGGER audit_no_update")
+        conn.execute("UPDATE audit SET target = 'other' WHERE seq = 1")
+    assert as_json(place, "audit", "verify", code=1, passphrase=PASSPHRASE)["bad_row"] == 1
+    refused = as_json(place, "audit", "verify", "--accept", code=1, passphrase=PASSPHRASE)
+    assert "Row 1 was changed" in refused["error"]["message"]
+    assert len(exported(place, PASSPHRASE)) == gap["accepted"]["seq"]
+
+
+def test_a_gap_at_the_end_is_accepted_at_once(place: Path, tmp_path: Path) -> None:
+    """Also where no row tells of it yet: that one is written first. Accepting twice adds nothing."""
+    key = b"sk-test-000000000000000000000000"
+    assert run(place, "keys", "set", "work", stdin=key, MASTRA_PASSPHRASE=PASSPHRASE)[0] == 0
+    assert run(place, "backup", str(tmp_path / "b.db"), MASTRA_PASSPHRASE=PASSPHRASE)[0] == 0
+    with closing(sqlite3.connect(place / "mastra.db")) as conn, conn:
+        conn.execute("DROP TRIGGER audit_no_delete")
+        conn.execute("DELETE FROM audit WHERE seq = 2")
+    for _ in range(2):
+        assert as_json(place, "audit", "verify", "--accept", passphrase=PASSPHRASE)["ok"]
+    actions = [e["action"] for e in exported(place, PASSPHRASE)]
+    assert actions == ["key.set", "audit.gap", "audit.gap_accepted"]

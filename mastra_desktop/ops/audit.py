@@ -12,20 +12,39 @@ from mastra_desktop.domain.audit import AuditEntry
 
 KEY_BYTES = 32
 GAP = "audit.gap"  # the row that tells that rows before it are missing
+GAP_ACCEPTED = "audit.gap_accepted"  # a person knows of the gaps whose row numbers are its target
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Rows that are missing before `row`, which tells so; the row that accepted it, once a person did."""
+
+    row: int
+    problem: str
+    accepted: AuditEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What checking found. `bad_row`: the first one that is wrong; `unknown`: rows whose key is not here."""
+    """What checking found. `bad_row`: the first one that is wrong; `unknown`: rows whose key is not here.
+
+    A gap that was accepted is no problem any more. One that was not is told only where no row is wrong.
+    """
 
     rows: int
     bad_row: int | None = None
     problem: str = ""
     unknown: int = 0
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def ok(self) -> bool:
         return not self.problem
+
+    @property
+    def acceptable(self) -> bool:
+        """Nothing but gaps that nobody accepted yet."""
+        return any(gap.row == self.bad_row for gap in self.gaps)
 
 
 def sign(entry: AuditEntry, before: str, key: bytes) -> AuditEntry:
@@ -38,9 +57,10 @@ def verify(
 ) -> Verdict:
     """Checks rows in their order. `head`: the number and `mac` of a row that is known to have been written.
 
-    A row whose key is not in `keys` is only checked by its number and by the row after it.
+    A row whose key is not in `keys` is only checked by its number and by the row after it; it accepts no gap.
     """
     number, before, unknown = 0, "", 0
+    gaps: dict[int, Gap] = {}
     macs: dict[int, str] = {}
     for entry in entries:
         number += 1
@@ -53,10 +73,14 @@ def verify(
             entry.mac.encode(), _mac(entry, before, keys[entry.chain]).encode()
         ):
             problem = f"Row {number} was changed, or is not from here."
-        elif entry.action == GAP:
-            problem = f"Rows before row {number} are missing: {entry.detail}"
         if problem:
             return Verdict(number, number, problem, unknown)
+        if entry.action == GAP:
+            gaps[number] = Gap(number, f"Rows before row {number} are missing: {entry.detail}")
+        elif entry.action == GAP_ACCEPTED and entry.chain in keys:
+            for row in entry.target.split(", "):
+                if row.isdigit() and (gap := gaps.get(int(row))) is not None and gap.accepted is None:
+                    gaps[gap.row] = replace(gap, accepted=entry)
         unknown += entry.chain not in keys
         before = entry.mac
         if head is not None and number == head[0]:
@@ -65,7 +89,10 @@ def verify(
         return Verdict(number, number + 1, f"Rows {number + 1} to {head[0]} at the end are missing.", unknown)
     if head is not None and head[0] and not macs.get(head[0], "").startswith(head[1]):
         return Verdict(number, head[0], f"Row {head[0]} is another one than was written.", unknown)
-    return Verdict(number, unknown=unknown)
+    found = tuple(gaps.values())
+    if (first := next((gap for gap in found if gap.accepted is None), None)) is not None:
+        return Verdict(number, first.row, first.problem, unknown, found)
+    return Verdict(number, unknown=unknown, gaps=found)
 
 
 def _mac(entry: AuditEntry, before: str, key: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import os
 import time
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from mastra_desktop.domain.audit import EVERYTHING, AuditEntry, AuditFilter
-from mastra_desktop.domain.errors import MastraError
-from mastra_desktop.ops.audit import GAP, KEY_BYTES, Verdict, sign, verify
+from mastra_desktop.domain.errors import BadRequest, MastraError
+from mastra_desktop.ops.audit import GAP, GAP_ACCEPTED, KEY_BYTES, Verdict, sign, verify
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.services.background import in_background
 from mastra_desktop.store import audit
@@ -117,6 +118,28 @@ class AuditService:
         await self._find_key()
         head = await self._kept_head()
         return Checked(await self._db.read(self._look, head), self._lasting)
+
+    async def accept_gaps(self) -> Checked:
+        """A person knows that rows are missing where gaps tell so; the log keeps who accepted them, and when.
+
+        Raises BadRequest where a row is wrong, or there is no lasting key: neither can be accepted.
+        """
+        await self._waiting.join()
+        await self._find_gap()  # rows that are missing at the end get their row first
+        checked = await self.verify()
+        found = checked.verdict
+        if found.ok:
+            return checked
+        if not checked.lasting:
+            raise BadRequest(
+                "Without a keyring the audit log cannot keep that a gap was accepted.",
+                hint="Unlock the keyring, or the file of keys, and try again.",
+            )
+        if not found.acceptable:
+            raise BadRequest(f"{found.problem} This is no gap that can be accepted.")
+        rows = ", ".join(str(gap.row) for gap in found.gaps if gap.accepted is None)
+        self.record("user", GAP_ACCEPTED, rows, detail=f"by {_login()}")
+        return await self.verify()
 
     async def all(self) -> AsyncGenerator[AuditEntry]:
         """Every row, oldest first."""
@@ -237,6 +260,14 @@ class AuditService:
     def _look(self, conn: Connection, head: tuple[int, str] | None) -> Verdict:
         keys = {self._chain: self._key} if self._key else {}
         return verify(audit.pages(partial(audit.all_entries, conn)), keys, head=head)
+
+
+def _login() -> str:
+    """The name of who runs this process, as the system has it."""
+    try:
+        return getpass.getuser()
+    except OSError:
+        return "an unnamed account"
 
 
 def _has_head(conn: Connection, head: tuple[int, str]) -> bool:
