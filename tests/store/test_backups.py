@@ -20,7 +20,9 @@ from sqlalchemy import Connection
 from mastra_desktop.domain.errors import DatabaseDamaged, DatabaseTooNew, StorageError
 from mastra_desktop.store import backups, conversations, messages, salvage, search
 from mastra_desktop.store.database import Database
+from mastra_desktop.store.engines import make_engines
 from mastra_desktop.store.files import is_sound
+from mastra_desktop.store.upgrade import MIGRATIONS
 from tests.store.turns import begin, finish, new_conversation
 
 TITLES = [f"Talk {n}" for n in range(300)]
@@ -166,15 +168,31 @@ def test_a_damaged_database_and_backups_of_which_some_are_damaged(home: Path) ->
 
 def test_an_earlier_version_is_brought_up_to_date(home: Path, tmp_path: Path) -> None:
     """A backup with the tables of an earlier version becomes one of this version before it takes over."""
-    database = fill(home, ["one"])
+    database = fill(home, ["newer"])
     old = tmp_path / "old.db"
-    old.write_bytes(backups.make(database, home / "backups", "manual").path.read_bytes())
+    make_of_revision(old, "0001")
     with closing(sqlite3.connect(old)) as conn, conn:
-        conn.execute("DROP TABLE audit")
-        conn.execute("UPDATE alembic_version SET version_num = '0005'")
+        values = "1, 'c1', 'one', 1.0, 1.0, 'local/default'"
+        conn.execute(
+            f"INSERT INTO conversations (seq, id, title, created_at, updated_at, model_id) VALUES ({values})"
+        )
     restore(home, old)
     fill(home, ["two"])
     assert titles_in(database) == {"one", "two"}
+
+
+def make_of_revision(path: Path, revision: str) -> None:
+    """An empty database as the version with this revision made it."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    engines = make_engines(f"sqlite:///{path}", read_only=False)
+    with engines.writer.begin() as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, revision)
+    engines.dispose()
 
 
 def limited(work: Callable[[], object], size_bytes: int) -> BaseException | None:
