@@ -136,7 +136,13 @@ def test_a_failed_answer_is_an_error_here(watcher: Watcher) -> None:
     assert code
     assert not watcher.chart("errors").empty
     assert watcher.pane.breakers.list.rows[0].calls == ("ok", "failed")
-    assert watcher.pane.usage.model.rows[0][2] == "1"
+    assert {row[0]: row[2] for row in watcher.pane.usage.model.rows}["stand-in/status-401"] == "1"
+    QTest.keyClick(watcher.chart("errors"), Qt.Key.Key_End)
+    QTest.keyClick(watcher.chart("errors"), Qt.Key.Key_Return)
+    desk.wait(watcher.pane.requests.isVisible)
+    assert [row[1:3] for row in watcher.pane.requests.model.rows] == [
+        ("stand-in/status-401", f"Failed: {code}")
+    ]
 
 
 def test_a_longer_range_comes_from_the_database(watcher: Watcher) -> None:

@@ -123,9 +123,6 @@ class MetricsPane(QWidget):
 
     # -- from the window ----------------------------------------------------------------------------
 
-    def refresh(self) -> None:
-        """The pane comes into view; what it shows is read when it is seen."""
-
     def stops(self) -> list[QWidget]:
         """What F6 goes through."""
         first_chart = next(iter(self.charts.charts.values()))
@@ -234,10 +231,14 @@ class MetricsPane(QWidget):
 
     def _show_requests_of(self, chart: str, since: float, until: float) -> None:
         wanted = RequestFilter(slowest_first=chart in ("latency", "first_token"), limit=_MOST_REQUESTS)
-        self._tasks.start(self._load_requests(since, until, wanted), key=_REQUESTS)
+        self._tasks.start(self._load_requests(since, until, wanted, chart == "errors"), key=_REQUESTS)
 
-    async def _load_requests(self, since: float, until: float, wanted: RequestFilter) -> None:
+    async def _load_requests(
+        self, since: float, until: float, wanted: RequestFilter, only_errors: bool
+    ) -> None:
         found = await self._bridge.call(lambda core: core.telemetry.requests(since, until, wanted))
+        if only_errors:
+            found = [request for request in found if request.error_code]
         self.requests.show_requests(found, since, until)
         self.requests.view.setFocus(Qt.FocusReason.OtherFocusReason)
         QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(self.requests))

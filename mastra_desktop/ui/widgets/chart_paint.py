@@ -15,7 +15,7 @@ _EDGE, _TOP, _AXIS_GAP = 12, 10, 6
 _FEW = 120  # points of a curve up to which the wider line costs nothing to speak of
 _WIDE, _NARROW = 1.75, 1.0
 _AREA = 0.10
-_TIMES = 3  # stretches between the times below the plot
+_TIMES = 3  # stretches between the times below the plot, fewer where they would touch
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 Words = Callable[[float], str]
@@ -72,18 +72,20 @@ class Frame:
             painter.fillRect(QRectF(plot.left(), y, plot.width(), 1), grid)
             painter.drawText(QRectF(left, y - 10, plot.left() - _AXIS_GAP - left, 20), _RIGHT, words)
         height = theme.scaled(16)
-        room = plot.width() / _TIMES
-        for number in range(_TIMES + 1):
-            at = self.since + (self.until - self.since) * number / _TIMES
+        widest = QFontMetricsF(self._font).horizontalAdvance(moment(self.since))
+        times = _TIMES if plot.width() / _TIMES > 1.7 * widest else 2
+        room = plot.width() / times
+        for number in range(times + 1):
+            at = self.since + (self.until - self.since) * number / times
             x = plot.left() + room * number
             if number == 0:
                 place, side = QRectF(plot.left(), 0, room, height), _LEFT
-            elif number == _TIMES:
+            elif number == times:
                 place, side = QRectF(plot.right() - room, 0, room, height), _RIGHT
             else:
                 place, side = QRectF(x - room / 2, 0, room, height), Qt.AlignmentFlag.AlignCenter
             place.moveTop(plot.bottom() + 4)
-            painter.drawText(place, side, moment(at) if number < _TIMES else moment(float("inf")))
+            painter.drawText(place, side, moment(at) if number < times else moment(float("inf")))
 
 
 def paint_card(
