@@ -25,7 +25,10 @@ from mastra_desktop.domain.errors import StorageError
 READERS = 3  # threads, and connections
 _BUSY_TIMEOUT_S = 5.0
 _WRITING_LOCK = 0x6D61737472610001  # "mastra": the same in every process, one per database
-_SERVER_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=15s"
+_SERVER_LIMITS = (
+    "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=15s"
+    " -c jit=off"  # compiling a search would cost more than running it
+)
 _CONNECTING: dict[str, Any] = {
     "connect_timeout": 5,
     "options": _SERVER_LIMITS,

@@ -14,8 +14,7 @@ from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import Connection, select, text
 
 from mastra_desktop.store import lexemes, words
 
@@ -23,9 +22,6 @@ _K1, _B = 1.2, 0.75  # as FTS5 has them
 _MOST_COUNTED = 40  # times a word is in a passage
 _UNIT = 0.1 / 1.64493406685  # what ts_rank says of a word that is there once
 _SUMS = list(accumulate(1 / (j * j) for j in range(1, _MOST_COUNTED + 1)))
-_FEW = 10_000  # passages; the server's own estimate does above that
-
-_s = sa.table("passage_search", sa.column("id"), sa.column("length"), sa.column("words"))
 _ADD = text("INSERT INTO passage_search (id, length, words) VALUES (:id, :length, CAST(:words AS tsvector))")
 _REMOVE = text("DELETE FROM passage_search WHERE id = :id")
 _COUNT = text(
@@ -33,8 +29,13 @@ _COUNT = text(
     " LIMIT :most) AS those) FROM unnest(CAST(:terms AS text[])) WITH ORDINALITY AS asked (term, n)"
     " ORDER BY n"
 )
-_ESTIMATE = text("SELECT reltuples FROM pg_class WHERE oid = CAST('passage_search' AS regclass)")
-_ALL = text("SELECT count(*) FROM passage_search")
+_ALL = text("SELECT CAST(coalesce(sum(passages), 0) AS bigint) FROM documents")
+# One rank for each word in a passage that has it: asking each passage for each word takes ten times as long.
+_FOUND = text(
+    "SELECT asked.n, s.id, s.length, ts_rank(s.words, asked.term) AS rank"
+    " FROM unnest(CAST(:terms AS tsquery[])) WITH ORDINALITY AS asked (term, n)"
+    " JOIN passage_search AS s ON s.words @@ asked.term"
+).columns(sa.column("n", sa.Integer), sa.column("id", sa.BigInteger), sa.column("length"), sa.column("rank"))
 
 
 def add(conn: Connection, rows: Sequence[tuple[int, str]]) -> None:
@@ -62,23 +63,14 @@ def search(
     chosen = _chosen(conn, words.question_tokens(query)[:tokens], rows)[:terms]
     if not chosen:
         return []
-    ranks = [
-        func.ts_rank(_s.c.words, sa.cast(bindparam(f"t{n}", term), TSQUERY))
-        for n, (term, _) in enumerate(chosen)
-    ]
-    any_of = sa.cast(bindparam("any_of", " | ".join(term for term, _ in chosen)), TSQUERY)
     # The words first, then what may be found: else the server may begin with all of a collection.
-    found = (
-        select(_s.c.id, _s.c.length, *(rank.label(f"r{n}") for n, rank in enumerate(ranks)))
-        .where(_s.c.words.op("@@")(any_of))
-        .cte("found")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
-    kept = conn.execute(select(found).where(found.c.id.in_(wanted))).all()
-    if not kept:
+    found = _FOUND.cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+    asked = select(found).where(found.c.id.in_(wanted))
+    rows_found = conn.execute(asked, {"terms": [term for term, _ in chosen]}).all()
+    if not rows_found:
         return []
-    scored = _scores(kept, [count for _, count in chosen], _total(conn))
-    return sorted(scored, key=lambda one: (-one[1], one[0]))[:limit]
+    scored = _scores(rows_found, [count for _, count in chosen], conn.execute(_ALL).scalar_one())
+    return sorted(scored.items(), key=lambda one: (-one[1], one[0]))[:limit]
 
 
 def _chosen(conn: Connection, tokens: Sequence[str], most: int) -> list[tuple[str, int]]:
@@ -102,22 +94,13 @@ def _chosen(conn: Connection, tokens: Sequence[str], most: int) -> list[tuple[st
     return chosen
 
 
-def _scores(rows: Sequence[Sequence[Any]], counts: Sequence[int], total: int) -> list[tuple[int, float]]:
+def _scores(rows: Sequence[Sequence[Any]], counts: Sequence[int], total: int) -> dict[int, float]:
+    """By passage; `rows` are (which term, passage id, length, rank), `counts` in how many each term is."""
     rarity = [max(math.log((total - n + 0.5) / (n + 0.5)), 1e-6) if n < total else 1e-6 for n in counts]
-    usual = sum(row[1] for row in rows) / len(rows) or 1.0
-    scored = []
-    for id, length, *ranks in rows:
-        long = _K1 * (1 - _B + _B * length / usual)
-        score = 0.0
-        for rank, weight in zip(ranks, rarity, strict=True):
-            if rank > 0:
-                times = bisect_left(_SUMS, rank / _UNIT - 1e-4) + 1
-                score += weight * times * (_K1 + 1) / (times + long)
-        scored.append((id, score))
-    return scored
-
-
-def _total(conn: Connection) -> int:
-    """About how many passages there are."""
-    estimate = int(conn.execute(_ESTIMATE).scalar_one())
-    return estimate if estimate > _FEW else int(conn.execute(_ALL).scalar_one())
+    usual = sum(row[2] for row in rows) / len(rows) or 1.0
+    scores: dict[int, float] = {}
+    for term, id, length, rank in rows:
+        times = bisect_left(_SUMS, rank / _UNIT - 1e-4) + 1
+        share = times * (_K1 + 1) / (times + _K1 * (1 - _B + _B * length / usual))
+        scores[id] = scores.get(id, 0.0) + rarity[term - 1] * share
+    return scores

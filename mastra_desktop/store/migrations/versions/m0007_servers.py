@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 revision = "0007"
 down_revision = "0006"
 
+NOW = {"fastupdate": "off"}  # else each search reads what was added lately one by one
+
 
 def upgrade() -> None:
     """Adds to the tables of before; nothing in them changes but the room for a priority."""
@@ -37,11 +39,13 @@ def upgrade() -> None:
             sa.Column("words", TSVECTOR, nullable=False),
             sa.Column("loose", sa.Boolean, nullable=False),
         )
-        op.create_index(f"ix_{name}", name, ["words"], postgresql_using="gin")
+        op.create_index(f"ix_{name}", name, ["words"], postgresql_using="gin", postgresql_with=NOW)
     op.create_table(
         "passage_search",
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("length", sa.Integer, nullable=False),
         sa.Column("words", TSVECTOR, nullable=False),
     )
-    op.create_index("ix_passage_search", "passage_search", ["words"], postgresql_using="gin")
+    op.create_index(
+        "ix_passage_search", "passage_search", ["words"], postgresql_using="gin", postgresql_with=NOW
+    )
