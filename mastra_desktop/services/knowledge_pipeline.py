@@ -20,6 +20,7 @@ from mastra_desktop.domain.events import CollectionChanged, DocumentChanged
 from mastra_desktop.domain.knowledge import (
     ENGLISH_EMBEDDER,
     MULTILINGUAL_EMBEDDER,
+    Collection,
     Document,
     DocumentState,
 )
@@ -40,6 +41,7 @@ REMOTE_BATCH = 64
 TRASH_S = 30 * 24 * 3600.0
 PROGRESS_S = 0.25  # between two events of one document
 BACK_OFF_S = 5.0
+LONGEST_REST_S = 60.0  # of an embedder that is away
 INDEX_RETRY_S = 10.0
 
 log = get_logger(__name__)
@@ -77,6 +79,7 @@ class Pipeline:
         self._passwords: dict[str, str] = {}  # given with a retry; forgotten once used
         self._told: dict[str, float] = {}
         self._left: list[str] = []  # documents to give back
+        self._away: dict[str, tuple[float, int]] = {}  # embedder -> (time.monotonic() to try it again, tries)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -145,13 +148,14 @@ class Pipeline:
         while self._left:
             await self._give_back(self._left.pop())
         async with self._claim:  # two readers never take the same document
+            self._to_read.clear()  # before the look: what is added during it is not missed
             job = await self._db.read(documents.next_job, self._db.me)
             if job is not None:
                 job = await self._db.write(documents.take_job, self._db.me)
         if job is None:
-            self._to_read.clear()
             await self._to_read.wait()
             return
+        self._to_read.set()  # there may be more, for the other one
         try:
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(self._read(job))
@@ -227,30 +231,58 @@ class Pipeline:
     # -- meaning ------------------------------------------------------------------------------------
 
     async def _embed_next(self) -> None:
-        job = await self._db.read(documents.next_embedding, self._db.me)
+        self._to_embed.clear()  # before the look: what is read during it is not missed
+        now = time.monotonic()
+        away = {id: until - now for id, (until, _) in self._away.items() if until > now}
+        job = await self._db.read(documents.next_embedding, self._db.me, besides=away)
         if job is None:
-            self._to_embed.clear()
             while await self._db.write(knowledge.purge_deleted, self._clock() - TRASH_S):
                 pass
             in_step = await self._index.try_to_catch_up(only_if_behind=True)
+            waits = [*away.values(), *([] if in_step else [INDEX_RETRY_S])]
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._to_embed.wait(), None if in_step else INDEX_RETRY_S)
+                await asyncio.wait_for(self._to_embed.wait(), min(waits, default=None))
             return
         if not await self._db.write(documents.take, self._db.me, job.id):
             return  # another computer was faster
         try:
-            await self._embed_batch(job)
-        except MastraError as error:
-            if error.code == "storage" or error.retryable:
-                raise
-            if not isinstance(error, NotFound):
+            collection = await self._db.read(knowledge.collection, job.collection_id)
+            try:
+                await self._embed_batch(job, collection)
+            except MastraError as error:
+                if error.code == "storage" or isinstance(error, NotFound):
+                    raise
+                if error.retryable:
+                    self._rest(collection.embedder_id, error)
+                else:
+                    await self._fail(job, error.info)
+            except Exception as error:  # a bug, or an answer nobody expects: fails this document only
+                log.exception("a document could not be embedded", document_id=job.id)
+                await self._fail(job, describe(error))
+            else:
+                self._away.pop(collection.embedder_id, None)
+        except NotFound as error:  # removed meanwhile, or its provider was
+            if await self._exists(job):
                 await self._fail(job, error.info)
         finally:
             with suppress(MastraError):  # it is this process's turn again then, once the database is back
                 await self._db.write(documents.give_back, self._db.me, job.id)
 
-    async def _embed_batch(self, job: Document) -> None:
-        collection = await self._db.read(knowledge.collection, job.collection_id)
+    def _rest(self, embedder_id: str, error: MastraError) -> None:
+        """It is asked again in a while; other embedders go on meanwhile."""
+        tries = self._away.get(embedder_id, (0.0, 0))[1]
+        rest_s = max(min(BACK_OFF_S * 2**tries, LONGEST_REST_S), error.retry_after_s or 0.0)
+        self._away[embedder_id] = time.monotonic() + rest_s, min(tries + 1, 10)
+        log.warning("an embedder rests", embedder=embedder_id, message=error.message, rest_s=rest_s)
+
+    async def _exists(self, job: Document) -> bool:
+        try:
+            await self._db.read(documents.document, job.id)
+        except NotFound:
+            return False
+        return True
+
+    async def _embed_batch(self, job: Document, collection: Collection) -> None:
         size = BATCH.get(collection.embedder_id, REMOTE_BATCH)
         passages = await self._db.read(embeddings.pending_passages, job.id, size)
         if passages:
@@ -262,14 +294,13 @@ class Pipeline:
                     f"The embedding model now gives vectors of another length ({max(lengths)}).",
                     hint="Index the collection again.",
                 )
-            if collection.dimension is None:
-                await self._db.write(knowledge.set_dimension, collection.id, len(vectors[0]))
             rows = [(p.id, packed(v)) for p, v in zip(passages, vectors, strict=True)]
-            job = await self._db.write(embeddings.store_vectors, job.id, rows)
+            made_by = collection.embedder_id
+            job = await self._db.write(embeddings.store_vectors, job.id, rows, made_by=made_by)
             self._tell(job)
         if job.done >= job.of:
             await self._index.try_to_catch_up()
-            await self._db.write(documents.finish, job.id, self._clock())
+            await self._db.write(embeddings.finish, job.id, self._clock())
             await self._tell_stored(job.id)
 
     # -- telling ------------------------------------------------------------------------------------

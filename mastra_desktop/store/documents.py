@@ -7,7 +7,7 @@ in the same step takes the other away.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -150,9 +150,13 @@ def next_job(conn: Connection, me: Me = NOBODY) -> Document | None:
     return _next(conn, me, DocumentState.QUEUED, _d.place.in_(("", me.place)))
 
 
-def next_embedding(conn: Connection, me: Me = NOBODY) -> Document | None:
-    """The document whose passages get vectors next, of whatever place; see `next_job`."""
-    return _next(conn, me, DocumentState.EMBEDDING)
+def next_embedding(conn: Connection, me: Me = NOBODY, *, besides: Iterable[str] = ()) -> Document | None:
+    """The document whose passages get vectors next, of whatever place; see `next_job`.
+
+    `besides` leaves out collections of these embedders.
+    """
+    others = tuple(besides)
+    return _next(conn, me, DocumentState.EMBEDDING, *([_c.embedder_id.not_in(others)] if others else []))
 
 
 def take(conn: Connection, me: Me, id: str) -> bool:
@@ -194,7 +198,13 @@ def fail(conn: Connection, id: str, error: ErrorInfo) -> Document:
 
 
 def retry(conn: Connection, id: str, priority: int) -> Document:
-    """Queues it again: from the passages when it has them, else from the file. Raises `NotFound`."""
+    """Queues a failed one again: from the passages when it has them, else from the file. Raises `NotFound`.
+
+    One that has not failed, or is on its way again already, is left alone.
+    """
+    found = document(conn, id)
+    if found.state is not DocumentState.FAILED:
+        return found
     has_text = select(_d.embedded).where(_d.id == id, _d.passages > 0)
     done = conn.execute(has_text).scalar()
     state = DocumentState.QUEUED if done is None else DocumentState.EMBEDDING

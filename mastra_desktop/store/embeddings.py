@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mastra_desktop.domain.knowledge import Document, Passage
-from mastra_desktop.store import documents, schema
+from mastra_desktop.store import documents, knowledge, schema
 from mastra_desktop.store.knowledge_rows import PASSAGE_COLUMNS, passage_from_row
 
 _c = schema.collections.c
@@ -52,12 +52,22 @@ def pending_passages(conn: Connection, document_id: str, limit: int) -> list[Pas
     return [passage_from_row(row) for row in rows]
 
 
-def store_vectors(conn: Connection, document_id: str, vectors: Sequence[tuple[int, bytes]]) -> Document:
+def store_vectors(
+    conn: Connection, document_id: str, vectors: Sequence[tuple[int, bytes]], *, made_by: str = ""
+) -> Document:
     """Keeps (passage id, vector); passages that have one already, or are gone, are passed over.
 
+    `made_by`: the embedder. Nothing is kept when the collection has another one by now; else the first
+    vectors settle how many numbers those of the collection have.
     `done` and `of` of the document it returns are true. Raises `NotFound` when it was deleted meanwhile.
     """
-    documents.document(conn, document_id)
+    found = documents.document(conn, document_id)
+    if made_by and vectors:
+        collection = knowledge.collection(conn, found.collection_id)
+        if collection.embedder_id != made_by:
+            return found
+        if collection.dimension is None:
+            knowledge.set_dimension(conn, collection.id, len(vectors[0][1]) // 4)
     ids = [id for id, _ in vectors]
     pending = set(conn.execute(_STILL_PENDING, {"id_": document_id, "ids": ids}).scalars())
     new = [{"passage_id": id, "vector": vector} for id, vector in vectors if id in pending]
@@ -70,6 +80,13 @@ def store_vectors(conn: Connection, document_id: str, vectors: Sequence[tuple[in
     count = _d.embedded + len(new)
     conn.execute(mine.values(embedded=count, done=count, total=_d.passages))
     return documents.document(conn, document_id)
+
+
+def finish(conn: Connection, document_id: str, now: float) -> Document:
+    """As `documents.finish`, unless its vectors were taken away meanwhile: it waits for others then."""
+    if pending_passages(conn, document_id, 1):
+        return documents.document(conn, document_id)
+    return documents.finish(conn, document_id, now)
 
 
 def unindexed(conn: Connection, limit: int) -> list[tuple[int, str, str, bytes]]:

@@ -123,11 +123,13 @@ def set_embedder(conn: Connection, id: str, embedder_id: str) -> Collection:
     conn.execute(
         update(schema.passages).where(_p.id.in_(_MINE), _p.embedded == 1).values(embedded=0), {"id_": id}
     )
-    split = (DocumentState.READY.value, DocumentState.EMBEDDING.value)
+    # Failed ones with passages failed at their vectors.
+    split = (DocumentState.READY.value, DocumentState.EMBEDDING.value, DocumentState.FAILED.value)
     again = update(schema.documents).where(_d.collection_id == bindparam("id_"))
     conn.execute(again.values(embedded=0), {"id_": id})
     again = again.where(_d.state.in_(split), _d.passages > 0)
-    conn.execute(again.values(state=DocumentState.EMBEDDING.value, done=0, total=_d.passages), {"id_": id})
+    waiting = {"state": DocumentState.EMBEDDING.value, "done": 0, "total": _d.passages, "error": None}
+    conn.execute(again.values(waiting), {"id_": id})
     conn.execute(_UPDATE.values(embedder_id=embedder_id, dimension=None), {"id_": id})
     return collection(conn, id)
 

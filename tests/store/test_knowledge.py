@@ -10,6 +10,7 @@ from mastra_desktop.domain.errors import BadRequest, ErrorInfo, KnowledgeError, 
 from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, DocumentState
 from mastra_desktop.store import documents, embeddings, knowledge, passages
 from mastra_desktop.store.database import Database
+from mastra_desktop.store.processes import NOBODY
 from tests.store.documents import add, new_collection, queue, text_of
 
 VECTOR = b"\0\0\x80\x3f" * 4
@@ -303,3 +304,53 @@ def test_a_long_text_in_steps(url: str) -> None:
     half, stored, found = asyncio.run(main())
     assert (half, found) == (0, 1_200)
     assert (stored.passages, stored.state) == (1_200, DocumentState.EMBEDDING)
+
+
+def test_another_embedder_in_mid_work(conn: Connection) -> None:
+    """Vectors that the old embedder still makes are dropped, and a document without vectors is not ready."""
+    new_collection(conn)
+    add(conn, "d", ["one", "two"])
+    first = [(p.id, bytes(8)) for p in embeddings.pending_passages(conn, "d", 1)]
+    embeddings.store_vectors(conn, "d", first, made_by=ENGLISH_EMBEDDER)
+    assert knowledge.collection(conn, "c").dimension == 2
+    late = [(p.id, bytes(8)) for p in embeddings.pending_passages(conn, "d", 1)]
+    knowledge.set_embedder(conn, "c", MULTILINGUAL_EMBEDDER)
+    assert embeddings.store_vectors(conn, "d", late, made_by=ENGLISH_EMBEDDER).done == 0
+    assert rows(conn, "passage_vectors") == 0
+    assert knowledge.collection(conn, "c").dimension is None
+    assert embeddings.finish(conn, "d", 5.0).state is DocumentState.EMBEDDING
+    embed(conn, "d")
+    assert embeddings.finish(conn, "d", 6.0).state is DocumentState.READY
+
+
+def test_another_embedder_takes_up_what_failed(conn: Connection) -> None:
+    """A document that failed at its vectors gets them from the new embedder; one never read stays failed."""
+    new_collection(conn)
+    add(conn, "d", ["one"])
+    queue(conn, "unread")
+    for id in ("d", "unread"):
+        documents.fail(conn, id, ErrorInfo("auth", "The key was refused."))
+    knowledge.set_embedder(conn, "c", MULTILINGUAL_EMBEDDER)
+    waiting = documents.document(conn, "d")
+    assert (waiting.state, waiting.error) == (DocumentState.EMBEDDING, None)
+    assert documents.document(conn, "unread").state is DocumentState.FAILED
+
+
+def test_trying_again_twice(conn: Connection) -> None:
+    """What is being read already is not queued once more: two would write its passages."""
+    new_collection(conn)
+    queue(conn, "d")
+    documents.fail(conn, "d", ErrorInfo("knowledge", "It is encrypted."))
+    documents.retry(conn, "d", 1)
+    assert documents.take_job(conn, NOBODY)
+    documents.retry(conn, "d", 2)
+    assert documents.document(conn, "d").state is DocumentState.READING
+    assert documents.next_job(conn) is None
+
+
+def test_what_waits_besides_an_embedder(conn: Connection) -> None:
+    """Documents of an embedder that is away are passed over."""
+    new_collection(conn)
+    add(conn, "d", ["one"])
+    assert documents.next_embedding(conn, besides=[ENGLISH_EMBEDDER]) is None
+    assert documents.next_embedding(conn, besides=[MULTILINGUAL_EMBEDDER]) is not None
