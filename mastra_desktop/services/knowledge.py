@@ -7,10 +7,10 @@ import os
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 from mastra_desktop.domain.errors import BadRequest, KnowledgeError, NotFound
 from mastra_desktop.domain.events import (
@@ -188,9 +188,13 @@ class KnowledgeService:
 
     async def restore_collection(self, collection_id: str) -> None:
         pipeline = self._owned()
-        await self._db.write(knowledge.restore_collection, collection_id)
+        restored = await self._db.write(knowledge.restore_collection, collection_id)
         self._bus.publish(CollectionChanged(collection_id))
         pipeline.start()
+        if restored.watched:
+            here = await self._db.read(knowledge.watched_at, self._db.me.place)
+            if folder := here.get(collection_id):
+                self._watch.begin(collection_id, Path(folder), pipeline)
 
     async def pause(self, collection_id: str) -> None:
         """What is being read or embedded at this moment is finished; the rest waits."""
@@ -268,8 +272,9 @@ class KnowledgeService:
             raise BadRequest(
                 f"“{url}” is no web address.", hint="An address begins with https:// or http://."
             )
-        name = parts.hostname + (parts.path.rstrip("/") or "")
-        document = await self._adding.add_source(collection_id, url.strip(), name)
+        # With its query: pages of one address that differ in it only are different ones.
+        name = parts.hostname + parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
+        document = await self._adding.add_source(collection_id, urldefrag(url.strip()).url, name)
         pipeline.start()
         return document
 
@@ -285,14 +290,22 @@ class KnowledgeService:
         unsubscribe = self._bus.subscribe(hear)
         try:
             for document_id in tuple(waiting):
-                changes.put_nowait(await self.document(document_id))
+                try:
+                    changes.put_nowait(await self.document(document_id))
+                except NotFound:
+                    waiting.discard(document_id)
             while waiting:
                 try:
-                    document = await asyncio.wait_for(changes.get(), None if self._db.path else LOOK_S)
-                except TimeoutError:  # another process may have done it: nobody tells that here
+                    document = await asyncio.wait_for(changes.get(), LOOK_S)
+                except TimeoutError:  # removed, or another process did it: nobody tells that here
                     for document_id in tuple(waiting):
-                        with suppress(NotFound):
-                            changes.put_nowait(await self.document(document_id))
+                        try:
+                            found = await self.document(document_id)
+                        except NotFound:
+                            waiting.discard(document_id)
+                            continue
+                        if self._db.path is None or found.state in SETTLED:
+                            changes.put_nowait(found)
                     continue
                 if document.id not in waiting:
                     continue

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 OnSameName = Literal["ask", "replace", "keep_both"]
 MOST_BYTES = 100 * 1024**2  # read at most this much; the child that reads has the same limit
 MOST_FILES = 100_000  # of one folder
+WATCHED = 0  # the priority of what nobody added by hand
 AT_ONCE = 32  # files looked at while others wait
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "$RECYCLE.BIN", "System Volume Information"})
 
@@ -59,7 +60,7 @@ class Adding:
         files = await asyncio.to_thread(lambda: list(dict.fromkeys(_walk(paths))))
         # The first of a later call goes first.
         now = int(self._clock() * 1e6)
-        priorities: Iterator[int] = itertools.count(now, -1) if by_hand else itertools.repeat(0)
+        priorities: Iterator[int] = itertools.count(now, -1) if by_hand else itertools.repeat(WATCHED)
         outcomes: list[Outcome] = []
         for some in _groups(list(zip(files, priorities, strict=False)), AT_ONCE):
             outcomes += await asyncio.gather(
@@ -78,7 +79,7 @@ class Adding:
     async def add_source(self, collection_id: str, source: str, name: str) -> Document:
         """Queues an address; the same one is read anew and replaced."""
         document = await self._db.write(
-            self._row, collection_id, source, name, 0, "", int(self._clock() * 1e6), "replace"
+            self._row, collection_id, source, name, 0, "", int(self._clock() * 1e6), "keep_both"
         )
         assert isinstance(document, Document)  # noqa: S101  # without a hash nothing is unchanged
         self._bus.publish(DocumentChanged(document))
@@ -119,8 +120,8 @@ class Adding:
             else:
                 name = _free_name(conn, collection_id, name)
         if old is not None and digest and documents.document_hash(conn, old.id) == digest:
-            if old.state is not DocumentState.FAILED:
-                return "unchanged"
+            if old.state is not DocumentState.FAILED or priority == WATCHED:
+                return "unchanged"  # what failed is tried again by hand only, not at every change of a folder
             documents.retry(conn, old.id, priority)
             return documents.document(conn, old.id)
         return documents.add_document(

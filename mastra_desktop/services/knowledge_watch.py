@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mastra_desktop.domain.errors import MastraError, NotFound
 from mastra_desktop.domain.events import CollectionChanged
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import documents
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
 
 DEBOUNCE_MS = 1600
 STEP_MS = 500  # how often it is looked whether something changed: a wake-up of the process each
-GONE_RETRY_S = 30.0  # a folder on a drive that is not there
+LOOK_MS = 10_000  # how often it is looked whether the folder is still there
+GONE_RETRY_S = 5.0  # a folder on a drive that is not there
 
 log = get_logger(__name__)
 
@@ -40,8 +44,17 @@ class FolderWatch:
 
         async def keep_in_step() -> None:
             while True:
-                if await asyncio.to_thread(folder.is_dir):
-                    await self._follow(collection_id, folder, pipeline.start)
+                try:
+                    if await asyncio.to_thread(_identity, folder) is not None:
+                        await self._follow(collection_id, folder, pipeline.start)
+                except NotFound:
+                    return  # the collection went
+                except (
+                    MastraError,
+                    OSError,
+                    RuntimeError,
+                ) as error:  # a full disk, too many watches: it passes
+                    log.warning("a folder is not watched for a while", folder=str(folder), reason=str(error))
                 await asyncio.sleep(GONE_RETRY_S)
 
         if task := pipeline.keep_running(keep_in_step):
@@ -52,17 +65,26 @@ class FolderWatch:
             task.cancel()
 
     async def _follow(self, collection_id: str, folder: Path, added: Callable[[], None]) -> None:
+        """Returns when the folder is gone, or another one is in its place: nothing is heard of that."""
         from watchfiles import awatch
 
+        begun = await asyncio.to_thread(_identity, folder)
         await self._bring_in_step(collection_id, folder, added)
-        async for _ in awatch(folder, debounce=DEBOUNCE_MS, step=STEP_MS, rust_timeout=10_000):
-            await self._bring_in_step(collection_id, folder, added)
+        looks = awatch(
+            folder, debounce=DEBOUNCE_MS, step=STEP_MS, rust_timeout=LOOK_MS, yield_on_timeout=True
+        )
+        async with aclosing(looks) as events:
+            async for changes in events:
+                if await asyncio.to_thread(_identity, folder) != begun:
+                    return
+                if changes:
+                    await self._bring_in_step(collection_id, folder, added)
 
     async def _bring_in_step(self, collection_id: str, folder: Path, added: Callable[[], None]) -> None:
+        await self._remove_gone(collection_id, folder)  # first: a renamed file is no copy of itself then
         found = await self._adding.add(collection_id, [folder], on_same_name="keep_both", by_hand=False)
         if found.documents:
             added()
-        await self._remove_gone(collection_id, folder)
 
     async def _remove_gone(self, collection_id: str, folder: Path) -> None:
         inside = [
@@ -77,3 +99,12 @@ class FolderWatch:
             await self._db.write(documents.delete_document, document.id, time.time())
         if gone:
             self._bus.publish(CollectionChanged(collection_id))
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from another one of its name; None when there is none. Raises OSError."""
+    try:
+        found = folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None

@@ -20,11 +20,13 @@ from mastra_desktop.domain.knowledge import (
     SearchFilter,
     SearchMode,
 )
-from tests.cores import core_over
+from tests.cores import core_over, make_home
+from tests.fakes import ScriptedProvider
 
 STORAGE = (
     "# Laboratory\n\n## Samples\n\nA water sample may be stored for no more than 36 hours at 4 degrees.\n"
 )
+RULES = "# Rules\n\nNobody runs in the corridor of the laboratory.\n"
 PRICES = "# Prices\n\nA student pays 38 euros per night, everybody else 55 euros.\n"
 
 
@@ -48,6 +50,17 @@ async def added(core: Core, collection: Collection, *paths: Path, **more: Any) -
     found = await core.knowledge.add(collection.id, paths, **more)
     last = {d.id: d async for d in core.knowledge.wait(d.id for d in found.documents)}
     return [last[d.id] for d in found.documents]
+
+
+async def until(core: Core, collection: Collection, names: set[str]) -> None:
+    """Waits until exactly these documents are there, and ready."""
+    async with asyncio.timeout(25):
+        while True:
+            found = await core.knowledge.documents(collection.id)
+            ready = {d.name for d in found if d.state is DocumentState.READY}
+            if ready == names and len(found) == len(names):
+                return
+            await asyncio.sleep(0.1)
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -232,16 +245,6 @@ def test_a_watched_folder_is_kept_in_step(tmp_path: Path) -> None:
     folder = tmp_path / "notes"
     one = write(folder, "one.md", STORAGE)
 
-    async def until(core: Core, collection: Collection, names: set[str]) -> None:
-        async with asyncio.timeout(25):
-            while True:
-                found = await core.knowledge.documents(collection.id)
-                if {d.name for d in found if d.state is DocumentState.READY} == names and len(found) == len(
-                    names
-                ):
-                    return
-                await asyncio.sleep(0.1)
-
     async def check(core: Core) -> None:
         collection = await english(core)
         await core.knowledge.watch(collection.id, folder)
@@ -253,5 +256,101 @@ def test_a_watched_folder_is_kept_in_step(tmp_path: Path) -> None:
         await core.knowledge.watch(collection.id, None)
         (now,) = await core.knowledge.collections()
         assert now.watched == ""
+
+    over_core(tmp_path, check)
+
+
+def test_an_embedder_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """While one collection's server cannot be reached, documents of others become ready."""
+    home = make_home(tmp_path, "http://127.0.0.1:9/v1")
+
+    async def main() -> None:
+        async with core_over(home) as core:
+            away = await core.knowledge.create_collection("Away", embedder_id="work/embed")
+            near = await english(core)
+            await core.knowledge.pause(near.id)
+            (first,) = (await core.knowledge.add(near.id, [write(tmp_path, "prices.md", PRICES)])).documents
+            # Added last, so that it goes first each time.
+            (last,) = (await core.knowledge.add(away.id, [write(tmp_path, "lab.md", STORAGE)])).documents
+            async for document in core.knowledge.wait([last.id]):
+                if document.state is DocumentState.EMBEDDING:
+                    break
+            await core.knowledge.resume(near.id)
+            async with asyncio.timeout(20):
+                ready = [d async for d in core.knowledge.wait([first.id])][-1]
+            assert ready.state is DocumentState.READY
+            assert (await core.knowledge.document(last.id)).state is DocumentState.EMBEDDING
+
+    asyncio.run(main())
+
+
+def test_an_embedder_that_refuses_fails_its_documents(tmp_path: Path) -> None:
+    """A refused key ends as failed, with the reason; words are found."""
+
+    async def main() -> None:
+        with ScriptedProvider(keys=("another",)) as server:
+            async with core_over(make_home(tmp_path, server.base_url)) as core:
+                collection = await core.knowledge.create_collection("Far", embedder_id="work/embed")
+                async with asyncio.timeout(20):
+                    (failed,) = await added(core, collection, write(tmp_path, "lab.md", STORAGE))
+                assert failed.error
+                assert (failed.state, failed.error.code) == (DocumentState.FAILED, "auth")
+                found = await core.knowledge.search([collection.id], "water sample", mode=SearchMode.WORDS)
+                assert found.hits
+
+    asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_a_watched_folder_renamed_emptied_and_made_anew(tmp_path: Path) -> None:
+    """A renamed file stays; a folder that went and came back is watched again; so is a restored collection."""
+    folder = tmp_path / "notes"
+    one = write(folder, "one.md", STORAGE)
+
+    async def check(core: Core) -> None:
+        collection = await english(core)
+        await core.knowledge.watch(collection.id, folder)
+        await until(core, collection, {"one.md"})
+        one.rename(folder / "uno.md")
+        await until(core, collection, {"uno.md"})
+        folder.rename(tmp_path / "away")
+        await asyncio.sleep(3.0)
+        assert len(await core.knowledge.documents(collection.id)) == 1  # the drive went, not the files
+        write(folder, "two.md", PRICES)
+        await until(core, collection, {"two.md"})
+        await core.knowledge.remove_collection(collection.id)
+        await core.knowledge.restore_collection(collection.id)
+        write(folder, "three.md", RULES)
+        await until(core, collection, {"two.md", "three.md"})
+
+    over_core(tmp_path, check)
+
+
+@pytest.mark.slow
+def test_waiting_for_what_is_removed_ends(tmp_path: Path) -> None:
+    """Who waits for a document that somebody removes is not kept waiting."""
+
+    async def check(core: Core) -> None:
+        collection = await english(core)
+        await core.knowledge.pause(collection.id)
+        (document,) = (await core.knowledge.add(collection.id, [write(tmp_path, "a.md", STORAGE)])).documents
+        async with asyncio.timeout(10):
+            async for waiting in core.knowledge.wait([document.id]):
+                assert waiting.state is DocumentState.QUEUED
+                await core.knowledge.remove(waiting.id)
+
+    over_core(tmp_path, check)
+
+
+def test_pages_that_differ_in_their_query_are_two(tmp_path: Path) -> None:
+    """Adding one leaves the other alone; the same address again takes its place."""
+
+    async def check(core: Core) -> None:
+        collection = await english(core)
+        await core.knowledge.pause(collection.id)
+        for end in ("?id=1", "?id=2", "?id=1#part"):
+            await core.knowledge.add_url(collection.id, f"https://example.com/item{end}")
+        names = {d.name for d in await core.knowledge.documents(collection.id)}
+        assert names == {"example.com/item?id=1", "example.com/item?id=2"}
 
     over_core(tmp_path, check)
