@@ -229,8 +229,10 @@ class ChatService:
             yield reply.finished()
         finally:
             # Reached from every await and yield above, so also when cancelled or closed at one.
-            await reply.stop()
-            self._forget(reply)
+            try:
+                await reply.stop()
+            finally:  # also when cancelled once more, or the conversation could not be asked again
+                self._forget(reply)
 
     async def _search(
         self, reply: Reply, history: list[Message], knowledge: tuple[str, ...]
