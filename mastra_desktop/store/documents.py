@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from mastra_desktop.domain.errors import ErrorInfo, KnowledgeError, NotFound
+from mastra_desktop.domain.errors import BadRequest, ErrorInfo, KnowledgeError, NotFound
 from mastra_desktop.domain.knowledge import Document, DocumentState, DocumentText, PassageSpan, ReadText
 from mastra_desktop.store import knowledge, passages, processes, schema
 from mastra_desktop.store.knowledge_rows import (
@@ -51,6 +51,18 @@ _GET = _SELECT.where(_d.id == bindparam("id_"))
 _NEXT = (
     _SELECT.where(_d.state == bindparam("state_"), _c.paused == 0)
     .order_by(_d.priority.desc(), _d.added_at, _d.seq)
+    .limit(1)
+)
+_gone = schema.documents.alias("gone")
+_ADDED_AGAIN = (
+    select(_d.name)
+    .join(_gone, sa.and_(_gone.c.collection_id == _d.collection_id, _gone.c.source == _d.source))
+    .where(
+        _gone.c.id == bindparam("id_"),
+        _d.id != _gone.c.id,
+        _d.deleted_at.is_(None),
+        _d.id != sa.func.coalesce(_gone.c.replaces, ""),
+    )
     .limit(1)
 )
 _UPDATE = update(schema.documents).where(_d.id == bindparam("id_"), _d.deleted_at.is_(None))
@@ -300,7 +312,13 @@ def delete_document(conn: Connection, id: str, now: float) -> None:
 
 
 def restore_document(conn: Connection, id: str) -> Document:
-    """Brings it back. Raises `NotFound` when it is gone for good, or was replaced."""
+    """Brings it back. Raises `NotFound` when it is gone for good, or was replaced.
+
+    Raises `BadRequest` when its file or page was added again meanwhile: it would be found twice.
+    """
+    again = conn.execute(_ADDED_AGAIN, {"id_": id}).first()
+    if again is not None:
+        raise BadRequest(f"{again[0]} was added again meanwhile.", hint="Nothing is missing.")
     back = update(schema.documents).where(_d.id == id, _d.deleted_at > knowledge.GONE)
     if conn.execute(back.values(deleted_at=None)).rowcount == 0:
         raise _missing(id)

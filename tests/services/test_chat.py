@@ -300,6 +300,32 @@ def test_cancelled_at_any_await(tmp_path: Path, steps: int) -> None:
     run(tmp_path, check)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+def test_stopped_twice(tmp_path: Path, steps: int) -> None:
+    """A second Stop while the first is being stored leaves the conversation free to be asked again."""
+
+    async def check(core: Core, server: ScriptedProvider) -> None:
+        begun = asyncio.Event()
+
+        async def listen() -> None:
+            async for event in ask(core, "pause-3"):
+                if isinstance(event, TextDelta):
+                    begun.set()
+
+        task = asyncio.create_task(listen())
+        await begun.wait()
+        for _ in range(2):
+            task.cancel()
+            for _ in range(steps):
+                await asyncio.sleep(0)
+        await asyncio.wait([task])
+        (conversation,) = await core.conversations.recent()
+        assert await collect(ask(core, conversation_id=conversation.id))
+        assert await rows_of(core, "writing") == 0
+
+    run(tmp_path, check)
+
+
 def test_closed_from_another_task_and_context(tmp_path: Path) -> None:
     """A reply may be begun, stepped and closed by different tasks, and leaks no operation into them."""
 

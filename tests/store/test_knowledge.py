@@ -354,3 +354,16 @@ def test_what_waits_besides_an_embedder(conn: Connection) -> None:
     add(conn, "d", ["one"])
     assert documents.next_embedding(conn, besides=[ENGLISH_EMBEDDER]) is None
     assert documents.next_embedding(conn, besides=[MULTILINGUAL_EMBEDDER]) is not None
+
+
+def test_restoring_what_was_added_again(conn: Connection) -> None:
+    """Removed, added again, then brought back: it is not there twice. A cancelled change can come back."""
+    new_collection(conn)
+    add(conn, "d", ["one"], name="a.txt")
+    documents.delete_document(conn, "d", 3.0)
+    add(conn, "again", ["one"], name="a.txt")
+    with pytest.raises(BadRequest, match="added again"):
+        documents.restore_document(conn, "d")
+    queue(conn, "changed", name="a.txt", replaces="again")
+    documents.delete_document(conn, "changed", 4.0)
+    assert documents.restore_document(conn, "changed").replaces == "again"
