@@ -183,6 +183,8 @@ class AuditService:
                 await self._save_head()
             except (MastraError, SQLAlchemyError) as error:  # what was asked for happens all the same
                 log.warning("not recorded in the audit log", action=act.action, message=str(error))
+            except Exception:  # a bug, or a key that is none: who waits for the log is not kept waiting
+                log.exception("not recorded in the audit log", action=act.action)
             finally:
                 self._waiting.task_done()
 

@@ -7,6 +7,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from mastra_desktop.ops.logging import get_logger
+
+log = get_logger(__name__)
+
 
 @asynccontextmanager
 async def in_background(
@@ -15,10 +19,20 @@ async def in_background(
     *,
     end: Callable[[asyncio.Task[None]], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[None]:
-    """Runs `work()` beside the block; on the way out `end(task)` may wait for it, then it is cancelled."""
+    """Runs `work()` beside the block; on the way out `end(task)` may wait for it, then it is cancelled.
+
+    What `work` raises is logged and ends it, not the block: that is the whole app.
+    """
     trouble: Exception | None = None
+
+    async def guarded() -> None:
+        try:
+            await work()
+        except Exception:
+            log.exception("work in the background failed", work=name)
+
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(work(), name=name)
+        task = group.create_task(guarded(), name=name)
         try:
             yield
         except Exception as error:  # noqa: BLE001 - raised again below
