@@ -152,9 +152,9 @@ class KnowledgeService:
     ) -> Collection:
         """Another embedder indexes all passages again; words stay searchable meanwhile."""
         old = await self._db.read(knowledge.collection, collection_id)
-        if embedder_id is not None and embedder_id != old.embedder_id:
-            self._embedders.get(embedder_id)
-            await self._index_anew(old, embedder_id)
+        other = embedder_id if embedder_id != old.embedder_id else None
+        if other is not None:
+            self._embedders.get(other)  # raises for one that does not exist
         changed = await self._db.write(
             knowledge.change_collection,
             collection_id,
@@ -162,6 +162,9 @@ class KnowledgeService:
             icon=icon,
             description=description,
         )
+        if other is not None:  # last: a name that is taken has changed nothing then
+            await self._index_anew(old, other)
+            changed = await self._db.read(knowledge.collection, collection_id)
         self._bus.publish(CollectionChanged(collection_id))
         return changed
 

@@ -312,6 +312,7 @@ class Pipeline:
             self._bus.publish(DocumentChanged(document))
 
     async def _tell_stored(self, document_id: str) -> None:
+        self._told.pop(document_id, None)
         try:
             document = await self._db.read(documents.document, document_id)
         except MastraError:  # removed meanwhile

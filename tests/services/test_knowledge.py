@@ -14,6 +14,7 @@ from mastra_desktop.domain.errors import BadRequest, NotFound
 from mastra_desktop.domain.events import BusEvent, DocumentChanged
 from mastra_desktop.domain.knowledge import (
     ENGLISH_EMBEDDER,
+    MULTILINGUAL_EMBEDDER,
     Collection,
     Document,
     DocumentState,
@@ -352,5 +353,19 @@ def test_pages_that_differ_in_their_query_are_two(tmp_path: Path) -> None:
             await core.knowledge.add_url(collection.id, f"https://example.com/item{end}")
         names = {d.name for d in await core.knowledge.documents(collection.id)}
         assert names == {"example.com/item?id=1", "example.com/item?id=2"}
+
+    over_core(tmp_path, check)
+
+
+def test_a_change_that_is_refused_changes_nothing(tmp_path: Path) -> None:
+    """With a name that is taken the embedder stays too."""
+
+    async def check(core: Core) -> None:
+        collection = await english(core)
+        await english(core, "Taken")
+        change = core.knowledge.change_collection
+        with pytest.raises(BadRequest, match="already"):
+            await change(collection.id, name="Taken", embedder_id=MULTILINGUAL_EMBEDDER)
+        assert (await core.knowledge.collection(collection.id)).embedder_id == ENGLISH_EMBEDDER
 
     over_core(tmp_path, check)
