@@ -39,6 +39,7 @@ from mastra_desktop.ui.panes.chat_pane import ChatPane
 from mastra_desktop.ui.panes.metrics_status import FigureStatus
 from mastra_desktop.ui.panes.model_status import ModelStatus
 from mastra_desktop.ui.recovery import Recovery
+from mastra_desktop.ui.session import LastPage
 from mastra_desktop.ui.starting import add_samples, count_interrupted, start_background
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
@@ -93,6 +94,7 @@ class MainWindow(QMainWindow):
         self._closing = self._closed = False
         self._first_run: QWidget | None = None
         self._crashes, self._ended_before = crashes, ended
+        self.last_page = LastPage(state, self.show_page)
         self._engine = make_engine()
         self.tasks = Tasks(loop, self._report)
         self.actions_registry = Actions(self)
@@ -217,6 +219,7 @@ class MainWindow(QMainWindow):
         elif page == "settings" and self.settings_pane is not None:
             shown = self.settings_pane
         self.pages.setCurrentWidget(shown)
+        self.last_page.seen(page)
         self.rail.select(page)
         if shown is self.settings_pane:
             self.settings_pane.refresh()
@@ -305,6 +308,7 @@ class MainWindow(QMainWindow):
         self.tasks.start(self._engine.on_event(self._heard), key="bus")
         interrupted = await self.call(count_interrupted)
         await self.chat.load()
+        self.last_page.come_back(busy=self._first_run is not None or bool(self.chat.view.composer.text()))
         await self.call(start_background)
         self.figures.start()
         ended, self._ended_before = self._ended_before, None

@@ -240,6 +240,7 @@ def test_search_finds_groups_and_settings(live: Live, qtbot: QtBot) -> None:
         "Data",
         "Local API",
         "Storage",
+        "Audit",
     ]
     headings = [made._model.item(row).data(RowRole.KIND) for row in range(made._model.rowCount())]
     assert headings.count("section") == 3
@@ -471,3 +472,19 @@ def test_asking_servers_ends_with_the_page(live: Live, qtbot: QtBot) -> None:
         made.deleteLater()
         live.until(lambda: not live.tasks.running("settings-provider-status"))
         live.settle()
+
+
+def test_storage_where_the_database_is_named(qapp: QApplication, home: Paths, qtbot: QtBot) -> None:
+    """Backups, restoring and checking work on the data folder's own file only, so they are not offered."""
+    home.home.mkdir(parents=True, exist_ok=True)
+    other = home.home.parent / "other.db"
+    home.config.write_text(f'[database]\nurl = "sqlite:///{other}"\n', "utf-8")
+    with live_core(qapp, home) as live:
+        made = pane(live, qtbot)
+        made.open("storage")
+        live.settle()
+        assert [row.title for row in made.data.rows if row.isVisible()][-1] == "Database"
+        assert not made.data.backups.isVisible()
+        assert not made.data.check.isVisible()
+        made.search.setText("backups")
+        assert rows(made) == []

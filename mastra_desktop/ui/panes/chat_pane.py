@@ -14,6 +14,7 @@ from mastra_desktop.ui.panes.chat_knowledge import ChatKnowledge
 from mastra_desktop.ui.panes.chat_list import ChatList
 from mastra_desktop.ui.panes.chat_view import NEW_CHAT, ChatView
 from mastra_desktop.ui.panes.money import context, per_million
+from mastra_desktop.ui.session import load_positions, save_positions
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import IconButton
@@ -84,6 +85,7 @@ class ChatPane(QWidget):
         self.inspector = ChatInspector(theme, icons, self)
         self.inspector.set_drawer(True)
         self.inspector.hide()
+        self.view.positions = load_positions(state)
         self._restore()
 
         self._use_model(str(state.value("chat/model", "")) or LOCAL_MODEL_ID)
@@ -365,6 +367,8 @@ class ChatPane(QWidget):
         self._show_list.setVisible(self._list_hidden)
 
     def save_state(self) -> None:
+        self.view.keep_position()
+        save_positions(self._state, self.view.positions)
         if not self._narrow:
             self._state.setValue("chat/splitter", self._splitter.saveState())
         self._state.setValue("chat/list-hidden", "true" if self._list_hidden else "false")

@@ -61,7 +61,7 @@ class ChatView(QWidget):
         self.conversation_id = NEW_CHAT
         self.model_id = LOCAL_MODEL_ID
         self.knowledge: tuple[str, ...] = ()  # ids of the collections that answers draw on
-        self._positions: dict[str, tuple[object, ...]] = {}
+        self.positions: dict[str, tuple[object, ...]] = {}  # of conversations, the one left last at the end
         self._messages: dict[str, Message] = {}  # settled messages in view, by id
         self._editing: str | None = None  # the user message whose text is in the composer
         self._oldest_depth = 0
@@ -145,13 +145,13 @@ class ChatView(QWidget):
             self._show_branch(None)
         elif message_id:
             branch = await self._bridge.call(lambda core: core.conversations.select(message_id))
-            while branch.has_older and all(m.id != message_id for m in branch.messages):
-                older = await self._older(conversation_id, branch.messages[0].depth)
-                branch = replace(branch, messages=(*older, *branch.messages))
-            self._show_branch(branch)
+            self._show_branch(await self._with_older(branch, message_id))
             self.transcript.scroll_to_turn(message_id, words)
         else:
-            self._show_branch(await self._bridge.call(lambda core: core.conversations.open(conversation_id)))
+            branch = await self._bridge.call(lambda core: core.conversations.open(conversation_id))
+            if position := self.positions.get(conversation_id):
+                branch = await self._with_older(branch, str(position[0]))
+            self._show_branch(branch)
         draft = await self._bridge.call(lambda core: core.conversations.draft(conversation_id))
         if self.conversation_id == conversation_id and not self.composer.text():
             self.composer.set_text(draft)
@@ -167,7 +167,7 @@ class ChatView(QWidget):
         self._show_page(bool(turns))
         if branch is not None:
             self._tell_opened(branch.conversation)
-            position = self._positions.get(branch.conversation.id)
+            position = self.positions.get(branch.conversation.id)
             if position is None:
                 self.transcript.scroll_to_end()
             else:
@@ -206,13 +206,18 @@ class ChatView(QWidget):
         return asked.text if asked is not None else ""
 
     def _leave(self) -> None:
-        if self.conversation_id != NEW_CHAT and self.transcript.isVisible():
-            self._positions[self.conversation_id] = self.transcript.position()
+        self.keep_position()
         if self._draft_timer.isActive():
             self._draft_timer.stop()
             self._save_draft()
         self._editing = None
         self.composer.set_text("")
+
+    def keep_position(self) -> None:
+        """Remembers where the conversation in view is scrolled to."""
+        if self.conversation_id != NEW_CHAT and self._stack.currentWidget() is self.transcript:
+            self.positions.pop(self.conversation_id, None)
+            self.positions[self.conversation_id] = self.transcript.position()
 
     def _load_older(self) -> None:
         self._tasks.start(self._load_all_older(self.conversation_id), key="load-older")
@@ -237,6 +242,13 @@ class ChatView(QWidget):
         self.transcript.prepend_turns([self._turn(m) for m in older])
         return self._oldest_depth > 0
 
+    async def _with_older(self, branch: Branch, message_id: str) -> Branch:
+        """With the messages from that one on, or all when it is not among them."""
+        while branch.has_older and all(m.id != message_id for m in branch.messages):
+            older = await self._older(branch.conversation.id, branch.messages[0].depth)
+            branch = replace(branch, messages=(*older, *branch.messages))
+        return branch
+
     async def _older(self, conversation_id: str, before_depth: int) -> list[Message]:
         return await self._bridge.call(lambda core: core.conversations.older(conversation_id, before_depth))
 
@@ -251,7 +263,7 @@ class ChatView(QWidget):
         """The conversation was deleted: its reply stops, its place in the view is gone."""
         self.runs.stop(conversation_id)
         self.queue.forget(conversation_id)
-        self._positions.pop(conversation_id, None)
+        self.positions.pop(conversation_id, None)
 
     # -- sending and running ------------------------------------------------------------------------
 
@@ -347,7 +359,7 @@ class ChatView(QWidget):
                 self.transcript.add_turn(self._turn(message))
             self._show_page(True)
         else:
-            self._positions.pop(run.conversation_id, None)
+            self.positions.pop(run.conversation_id, None)
             self._show_branch(branch)
         self.transcript.scroll_to_end()
         await self._load_all_older(run.conversation_id)
@@ -418,7 +430,7 @@ class ChatView(QWidget):
     async def _select(self, message_id: str) -> None:
         branch = await self._bridge.call(lambda core: core.conversations.select(message_id))
         if branch.conversation.id == self.conversation_id:
-            self._positions.pop(self.conversation_id, None)
+            self.positions.pop(self.conversation_id, None)
             self._show_branch(branch)
             self.transcript.scroll_to_turn(message_id, ())
             await self._load_all_older(self.conversation_id)

@@ -56,7 +56,10 @@ class KnowledgeColumns(QWidget):
         row.addWidget(self._splitter)
         list_.setVisible(not self._list_off)
         search.setVisible(not self._search_off)
-        theme.changed.connect(lambda: self.set_window_width(self._window_width))
+        theme.changed.connect(self._rescale)
+
+    def _rescale(self) -> None:
+        self.set_window_width(self._window_width)
 
     def set_window_width(self, width: int) -> None:
         """In pixels, of the whole window. Larger text needs wider columns."""

@@ -106,6 +106,9 @@ class Filled(QWidget):
         self._content.setVisible(filled)
         self._words.setVisible(not filled)
 
+    def set_words(self, words: str) -> None:
+        self._words.setText(words)
+
     @property
     def words(self) -> str:
         """What it says; "" while there is content."""

@@ -8,12 +8,14 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
+from mastra_desktop.core import Core
 from mastra_desktop.ops.logging import FILE_NAME
 from mastra_desktop.paths import Paths
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.key_store import KeyStoreLine
 from mastra_desktop.ui.panes.model_file import short_path
+from mastra_desktop.ui.panes.parts import label
 from mastra_desktop.ui.panes.settings_backups import BackupList, DatabaseCheck
 from mastra_desktop.ui.panes.settings_page import SettingsPage, row_of
 from mastra_desktop.ui.tasks import Tasks
@@ -29,7 +31,7 @@ class DataPage(SettingsPage):
         self, theme: ThemeController, icons: Icons, paths: Paths, bridge: Bridge, tasks: Tasks
     ) -> None:
         super().__init__(theme, self.tr("Storage"))
-        self._icons = icons
+        self._icons, self._bridge = icons, bridge
         self.keys = KeyStoreLine(theme, icons, bridge, tasks)
         self.add_row(
             self.tr("Data folder"),
@@ -50,15 +52,26 @@ class DataPage(SettingsPage):
 
         self.backups = BackupList(theme, icons, bridge, tasks)
         self.check = DatabaseCheck(theme, icons, bridge, tasks)
-        self.add_row(
-            self.tr("Backups"),
-            self.tr("One is taken each day on which something changed. Keys are in none."),
-            self.backups,
+        own_file = (
+            self.add_row(
+                self.tr("Backups"),
+                self.tr("One is taken each day on which something changed. Keys are in none."),
+                self.backups,
+            ),
+            self.add_row(self.tr("Database"), self.tr("Reads all of it and looks for damage"), self.check),
         )
-        self.add_row(self.tr("Database"), self.tr("Reads all of it and looks for damage"), self.check)
+        elsewhere = label(self.tr("It is backed up and checked with its own tools."), wrap=True)
+        there = self.add_row(self.tr("Database"), self.tr("Named in the configuration"), elsewhere, text=True)
+        self._own_file, self._elsewhere = own_file, there
+        there.hide()
 
     async def load(self) -> None:
-        await self.backups.load()
+        named = await self._bridge.call(_database_is_named)
+        for row in self._own_file:
+            row.setVisible(not named)
+        self._elsewhere.setVisible(named)
+        if not named:
+            await self.backups.load()
         await self.keys.load()
 
     def _place(self, path: Path, folder: Path | None, words: str) -> QWidget:
@@ -70,3 +83,8 @@ class DataPage(SettingsPage):
         opener.setAccessibleName(words)
         opener.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
         return row_of(shown, opener, stretch=0)
+
+
+async def _database_is_named(core: Core) -> bool:
+    """Whether the database is another one than the data folder's own."""
+    return bool(core.settings.loaded.config.database.url)

@@ -44,7 +44,7 @@ class SettingRow(QWidget):
         self._box.addWidget(controls, 1, Qt.AlignmentFlag.AlignTop)
         if not controls.accessibleName():
             controls.setAccessibleName(title)
-        theme.changed.connect(lambda: self.set_stacked(self._stacked))
+        theme.changed.connect(self._arrange)  # no lambda: that would outlive the row, as the theme does
         self.set_stacked(False)
 
     def set_hint(self, hint: str) -> None:
@@ -59,6 +59,10 @@ class SettingRow(QWidget):
     def set_stacked(self, stacked: bool) -> None:
         """The controls below the label instead of beside it."""
         self._stacked = stacked
+        self._arrange()
+
+    def _arrange(self) -> None:
+        stacked = self._stacked
         direction = QBoxLayout.Direction.TopToBottom if stacked else QBoxLayout.Direction.LeftToRight
         self._box.setDirection(direction)
         self._box.setSpacing(8 if stacked else 24)

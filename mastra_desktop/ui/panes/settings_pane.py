@@ -14,6 +14,7 @@ from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.parts import Line, label
 from mastra_desktop.ui.panes.settings_api import ApiPage
 from mastra_desktop.ui.panes.settings_appearance import AppearancePage
+from mastra_desktop.ui.panes.settings_audit import AuditPage
 from mastra_desktop.ui.panes.settings_data import DataPage
 from mastra_desktop.ui.panes.settings_local import LocalModelsPage
 from mastra_desktop.ui.panes.settings_page import Header, SettingsPage
@@ -52,6 +53,7 @@ class SettingsPane(QWidget):
         self.local_models = LocalModelsPage(theme, icons, bridge, tasks, self.tr("Local models"))
         self.api = ApiPage(theme, icons, bridge, tasks)
         self.data = DataPage(theme, icons, paths, bridge, tasks)
+        self.audit = AuditPage(theme, icons, bridge, tasks)
         self.providers.notice.connect(self.notice)
         self.local_models.changed.connect(self.refresh)
         self._groups: list[tuple[str, str, str, str, QWidget]] = [  # id, section, title, icon, page
@@ -60,6 +62,7 @@ class SettingsPane(QWidget):
             ("local-models", self.tr("Models"), self.tr("Local models"), "cpu", self.local_models),
             ("local-api", self.tr("Data"), self.tr("Local API"), "server", self.api),
             ("storage", self.tr("Data"), self.tr("Storage"), "hard-drive", self.data),
+            ("audit", self.tr("Data"), self.tr("Audit"), "scroll-text", self.audit),
         ]
         self.pages = QStackedWidget()
         for *_, page in self._groups:
@@ -107,6 +110,8 @@ class SettingsPane(QWidget):
         page = next(page for name, *_, page in self._groups if name == group)
         self.pages.setCurrentWidget(page)
         self.groups.set_selected_id(row_id)
+        if page is self.audit:
+            self.audit.refresh()
         if setting and isinstance(page, SettingsPage):
             page.reveal(setting)
         elif setting and isinstance(page, ProvidersPage):
@@ -119,6 +124,7 @@ class SettingsPane(QWidget):
             await self.local_models.load()
             await self.data.load()
             await self.api.load()
+            await self.audit.load()
         except MastraError as error:
             self.failed.emit(error)
             return
@@ -187,4 +193,4 @@ def _settings_of(page: QWidget) -> list[str]:
     """The names of the settings on a page."""
     if isinstance(page, ProvidersPage):
         return [page.add_button.accessibleName(), *(row.title for row in page.server.rows)]
-    return [row.title for row in page.rows] if isinstance(page, SettingsPage) else []
+    return [row.title for row in page.rows if not row.isHidden()] if isinstance(page, SettingsPage) else []

@@ -131,8 +131,11 @@ class TraceScale(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._labels: list[str] = []
-        self.setFixedHeight(theme.current.scaled(22))
-        theme.changed.connect(lambda: self.setFixedHeight(theme.current.scaled(22)))
+        theme.changed.connect(self._size)
+        self._size()
+
+    def _size(self) -> None:
+        self.setFixedHeight(self._theme.current.scaled(22))
 
     def show_labels(self, labels: list[str]) -> None:
         if labels != self._labels:
