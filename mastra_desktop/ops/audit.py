@@ -36,6 +36,7 @@ class Verdict:
     problem: str = ""
     unknown: int = 0
     gaps: tuple[Gap, ...] = ()
+    cut: bool = False  # rows at the end are missing, and no row tells so yet
 
     @property
     def ok(self) -> bool:
@@ -43,8 +44,8 @@ class Verdict:
 
     @property
     def acceptable(self) -> bool:
-        """Nothing but gaps that nobody accepted yet."""
-        return any(gap.row == self.bad_row for gap in self.gaps)
+        """Nothing but gaps that nobody accepted yet, or rows missing at the end, which become one."""
+        return self.cut or any(gap.row == self.bad_row for gap in self.gaps)
 
 
 def sign(entry: AuditEntry, before: str, key: bytes) -> AuditEntry:
@@ -85,11 +86,13 @@ def verify(
         before = entry.mac
         if head is not None and number == head[0]:
             macs[number] = entry.mac
-    if head is not None and number < head[0]:
-        return Verdict(number, number + 1, f"Rows {number + 1} to {head[0]} at the end are missing.", unknown)
-    if head is not None and head[0] and not macs.get(head[0], "").startswith(head[1]):
-        return Verdict(number, head[0], f"Row {head[0]} is another one than was written.", unknown)
     found = tuple(gaps.values())
+    if head is not None and number < head[0]:
+        problem = f"Rows {number + 1} to {head[0]} at the end are missing."
+        return Verdict(number, number + 1, problem, unknown, found, cut=True)
+    if head is not None and head[0] and not macs.get(head[0], "").startswith(head[1]):
+        problem = f"Row {head[0]} is another one than was written."
+        return Verdict(number, head[0], problem, unknown, found, cut=True)
     if (first := next((gap for gap in found if gap.accepted is None), None)) is not None:
         return Verdict(number, first.row, first.problem, unknown, found)
     return Verdict(number, unknown=unknown, gaps=found)

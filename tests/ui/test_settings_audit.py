@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from mastra_desktop.core import Core
 from mastra_desktop.paths import Paths
+from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
 from mastra_desktop.ui.panes.settings_audit import CHECK, EXPORT, LOAD, PAGE, AuditPage
 from mastra_desktop.ui.panes.settings_pane import SettingsPane
 from tests.ui.live import Live, live_core
@@ -136,3 +137,32 @@ def test_verify_names_the_bad_row(live: Live, qtbot: QtBot) -> None:
     done(live)
     assert page.result.text().startswith("Row 2 was changed, or is not from here.")
     assert page.accept_button.isHidden()
+
+
+def test_a_gap_is_accepted_by_a_person(live: Live, qtbot: QtBot) -> None:
+    """With a lasting key: rows cut off the end are told; once accepted the log says so, and is well."""
+
+    async def unlock(core: Core) -> None:
+        await core.keys.unlock("a long passphrase of words")
+
+    live.run(live.engine.call(unlock))
+    record(live, *ACTS)
+    _pane, page = opened(live, qtbot)
+    page.verify_button.click()
+    done(live)
+    assert page.result.text() == "4 rows, none changed or missing."
+    with closing(sqlite3.connect(live.paths.database)) as conn, conn:
+        conn.execute("DROP TRIGGER audit_no_delete")
+        conn.execute("DELETE FROM audit WHERE seq > 2")
+    page.verify_button.click()
+    done(live)
+    assert page.result.text() == "Rows 3 to 4 at the end are missing."
+    page.accept_button.click()
+    dialog = page.window().findChild(ConfirmDialog)
+    assert dialog is not None
+    dialog.accept_button.click()
+    done(live)
+    assert page.result.text().startswith("4 rows, none changed. Rows before row 3 are missing")
+    assert "Accepted by " in page.result.text()
+    assert page.accept_button.isHidden()
+    assert actions(page)[:2] == ["audit.gap_accepted", "audit.gap"]
