@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,10 +30,20 @@ def main(argv: list[str] | None = None) -> int:
     if not args:
         from mastra_desktop.app import run_window
 
-        return run_window()
+        _end_now(run_window())
     from mastra_desktop.cli import run_command
 
     return run_command(args)
+
+
+def _end_now(code: int) -> NoReturn:
+    """Ends the process without taking Python apart: icons that are collected after Qt's application is
+    gone crash there. Everything is closed and stored by now."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ def test_ask_goes_on_with_a_conversation(place: Path) -> None:
     assert id in run(place, "conversations", "list")[1]
 
 
+@pytest.mark.slow
 def test_an_interrupted_answer(place: Path) -> None:
     """Its text so far, an error event, finish with `interrupted`, unknown figures as null, exit 1."""
     code, events = ask_json(place, "--model", "work/cut-900", "Hello")
@@ -221,6 +222,7 @@ def test_refused_input(place: Path) -> None:
         assert run(place, wrong)[0] == 2
 
 
+@pytest.mark.slow
 def test_an_argument_of_any_bytes(place: Path) -> None:
     """Bytes in the prompt that are not UTF-8 are replaced, not refused."""
     assert run(place, "ask", "--model", "work/echo", b"a\xffb")[:2] == (0, "a\ufffdb\n")

@@ -46,6 +46,7 @@ def as_json(home: Path, *args: str, code: int = 0, passphrase: str = "") -> Any:
     return json.loads(out)
 
 
+@pytest.mark.slow
 def test_back_up_and_restore(place: Path, tmp_path: Path) -> None:
     """A backup in a file of one's choice comes back; the state before it is kept and named."""
     ask(place, "the first question")
@@ -62,6 +63,7 @@ def test_back_up_and_restore(place: Path, tmp_path: Path) -> None:
     assert len(conversations(place)) == 2
 
 
+@pytest.mark.slow
 def test_a_backup_while_the_window_is_open(place: Path, tmp_path: Path) -> None:
     """Backing up needs nobody's leave; restoring names who has the data folder, and changes nothing."""
     ask(place, "a question")
@@ -79,6 +81,7 @@ def test_a_backup_while_the_window_is_open(place: Path, tmp_path: Path) -> None:
     assert [e["action"] for e in exported(place)] == ["backup.made"]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_backup(place: Path, tmp_path: Path) -> None:
     """Is refused in one sentence."""
     ask(place, "a question")
@@ -91,6 +94,7 @@ def test_a_file_that_is_no_backup(place: Path, tmp_path: Path) -> None:
     assert conversations(place) == ["a question"]
 
 
+@pytest.mark.slow
 def test_check_and_rescue(place: Path) -> None:
     """A hole in the database is found; what can be read is put into a new one, and the old file kept."""
     for n in range(3):
@@ -116,6 +120,7 @@ def exported(home: Path, passphrase: str = "") -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_audit_log_over_several_runs(place: Path, tmp_path: Path) -> None:
     """With a lasting place for its key, rows of earlier runs are checked too; an altered one is named."""
     key = b"sk-test-000000000000000000000000"
@@ -158,6 +163,7 @@ def test_the_audit_log_over_several_runs(place: Path, tmp_path: Path) -> None:
     assert len(exported(place, PASSPHRASE)) == gap["accepted"]["seq"]
 
 
+@pytest.mark.slow
 def test_a_gap_at_the_end_is_accepted_at_once(place: Path, tmp_path: Path) -> None:
     """Also where no row tells of it yet: that one is written first. Accepting twice adds nothing."""
     key = b"sk-test-000000000000000000000000"

@@ -85,6 +85,7 @@ def test_call_returns_and_raises_what_the_core_does(tmp_path: Path) -> None:
     run(tmp_path, check)
 
 
+@pytest.mark.slow
 def test_a_stream_keeps_order_and_loses_nothing(tmp_path: Path) -> None:
     """2,000 pieces arrive in order, in batches that come at most once per 16 ms."""
 

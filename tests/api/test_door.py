@@ -138,6 +138,7 @@ def _connected(serving: Serving) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=5)
 
 
+@pytest.mark.slow
 def test_too_many_at_once(serving: Serving) -> None:
     """More requests than the limit get 429 with Retry-After; health still answers, and later ones do too."""
     load = serving.core.api._server._load  # type: ignore[union-attr]

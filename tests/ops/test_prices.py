@@ -152,6 +152,7 @@ def test_a_mistake_is_named_with_its_line(text: str, line: int, said: str) -> No
     assert said in caught.value.message
 
 
+@pytest.mark.slow
 @given(names, price_of.map(lambda p: ModelPrice(128_000, p.input, p.cached, p.output, 5)))
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, name: str, price: ModelPrice

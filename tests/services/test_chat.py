@@ -357,6 +357,7 @@ def test_one_id_from_click_to_row(tmp_path: Path) -> None:
     assert [line["op"] for line in lines if line.get("message_id") == message_id] == [click]
 
 
+@pytest.mark.slow
 def test_the_row_follows_within_a_second(tmp_path: Path) -> None:
     """While an answer streams, its row is never more than a second behind what has arrived."""
 

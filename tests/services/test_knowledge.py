@@ -100,6 +100,7 @@ def test_from_file_to_hit(tmp_path: Path) -> None:
     over_core(tmp_path, check)
 
 
+@pytest.mark.slow
 def test_unchanged_changed_and_clashing_files(tmp_path: Path) -> None:
     """Unchanged files are skipped, changed ones replaced in one step; another file of the name is asked about."""
     path = write(tmp_path, "a/lab.md", STORAGE)
@@ -261,6 +262,7 @@ def test_a_watched_folder_is_kept_in_step(tmp_path: Path) -> None:
     over_core(tmp_path, check)
 
 
+@pytest.mark.slow
 def test_an_embedder_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
     """While one collection's server cannot be reached, documents of others become ready."""
     home = make_home(tmp_path, "http://127.0.0.1:9/v1")
@@ -285,6 +287,7 @@ def test_an_embedder_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_an_embedder_that_refuses_fails_its_documents(tmp_path: Path) -> None:
     """A refused key ends as failed, with the reason; words are found."""
 
@@ -343,6 +346,7 @@ def test_waiting_for_what_is_removed_ends(tmp_path: Path) -> None:
     over_core(tmp_path, check)
 
 
+@pytest.mark.slow
 def test_pages_that_differ_in_their_query_are_two(tmp_path: Path) -> None:
     """Adding one leaves the other alone; the same address again takes its place."""
 

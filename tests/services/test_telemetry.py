@@ -300,6 +300,7 @@ def test_pruning_takes_a_piece_at_a_time(tmp_path: Path) -> None:
     run(tmp_path, check)
 
 
+@pytest.mark.slow
 def test_prometheus_accepts_the_text(tmp_path: Path) -> None:
     """`promtool check metrics` finds nothing to say, with a sample of everything and with nothing."""
     promtool = shutil.which("promtool")

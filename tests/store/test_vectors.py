@@ -109,6 +109,7 @@ def test_restricted_to_some(home: Path) -> None:
     run(home / "vectors", use)
 
 
+@pytest.mark.slow
 def test_queries_beside_an_upsert(home: Path) -> None:
     """Questions are answered while vectors go in, and every answer belongs to its question."""
 
@@ -128,6 +129,7 @@ def test_queries_beside_an_upsert(home: Path) -> None:
     run(home / "vectors", use)
 
 
+@pytest.mark.slow
 def test_wrong_dimension_is_no_damage(home: Path) -> None:
     """Vectors that don't fit are refused with a sentence; nothing is set aside."""
 
@@ -141,6 +143,7 @@ def test_wrong_dimension_is_no_damage(home: Path) -> None:
     assert [path.name for path in home.iterdir()] == ["vectors"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_killed_child(home: Path) -> None:
     """A child killed while idle or in mid upsert is replaced; the call that met it still succeeds."""

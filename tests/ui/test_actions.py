@@ -31,6 +31,7 @@ def test_a_shortcut_works_at_once_and_belongs_to_one_action(qtbot: QtBot) -> Non
     assert actions["new"].objectName() == "new"
 
 
+@pytest.mark.slow
 def test_every_shortcut_of_the_window_does_something(desk: Desk) -> None:
     """Each key of the registry, pressed in the window, changes what the person sees."""
     window = desk.open("fast")

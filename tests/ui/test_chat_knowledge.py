@@ -109,6 +109,7 @@ def test_an_answer_from_knowledge_shows_its_sources_also_after_a_restart(citing:
     assert drawn_on(desk) == (made,)
 
 
+@pytest.mark.slow
 def test_a_citation_leads_to_its_passage_in_the_reader(citing: Desk) -> None:
     """The document opens in Knowledge; of a removed one the stored passage is shown, and that it was removed."""
     desk = citing
@@ -132,6 +133,7 @@ def test_a_citation_leads_to_its_passage_in_the_reader(citing: Desk) -> None:
     desk.wait(says_removed)
 
 
+@pytest.mark.slow
 def test_the_choice_is_each_conversations_own_and_that_of_new_chats(citing: Desk) -> None:
     """Ticking another collection in one chat leaves the others as they were; off and on brings it back."""
     desk = citing
@@ -161,6 +163,7 @@ def test_the_choice_is_each_conversations_own_and_that_of_new_chats(citing: Desk
     assert drawn_on(desk) == chosen
 
 
+@pytest.mark.slow
 def test_hash_offers_the_collections(citing: Desk) -> None:
     """Choosing one takes the # away and draws on it; what names none stays in the text."""
     desk = citing
@@ -178,6 +181,7 @@ def test_hash_offers_the_collections(citing: Desk) -> None:
     assert drawn_on(desk) == (made,)
 
 
+@pytest.mark.slow
 def test_nothing_relevant_is_said_below_the_answer(citing: Desk) -> None:
     """The search found nothing: a line in the turn says so."""
     desk = citing
@@ -191,6 +195,7 @@ def test_nothing_relevant_is_said_below_the_answer(citing: Desk) -> None:
 # -- details -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_details_list_the_sources_of_the_chat_and_figures_of_the_reply(citing: Desk) -> None:
     """Ctrl+I shows and hides them; the button says which; a card opens its passage; what is unknown is left out."""
     desk = citing
@@ -240,6 +245,7 @@ def drop(target: QPlainTextEdit, *paths: Path) -> None:
     QApplication.sendEvent(target.viewport(), QDropEvent(QPointF(5, 5), copy, data, left, none))
 
 
+@pytest.mark.slow
 def test_dropped_files_and_folders_are_added_and_drawn_on(citing: Desk, tmp_path: Path) -> None:
     """Without a collection one is made for them; Knowledge is on, a toast says where they went, text stays text."""
     desk = citing
@@ -261,6 +267,7 @@ def test_dropped_files_and_folders_are_added_and_drawn_on(citing: Desk, tmp_path
     wait_ready(desk, collection.id, 2)
 
 
+@pytest.mark.slow
 def test_of_dropped_files_the_one_that_cannot_be_read_is_named(citing: Desk, tmp_path: Path) -> None:
     """The others are asked all the same."""
     desk = citing
@@ -284,6 +291,7 @@ def test_of_dropped_files_the_one_that_cannot_be_read_is_named(citing: Desk, tmp
     assert desk.ask(QUESTION).sources
 
 
+@pytest.mark.slow
 def test_an_empty_folder_adds_nothing(citing: Desk, tmp_path: Path) -> None:
     """No collection is made for it, and Knowledge stays off."""
     desk = citing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QLineEdit
 
@@ -25,6 +26,7 @@ def two_chats(desk: Desk) -> None:
     desk.wait(lambda: desk.titles == ["Beta", "Alpha"])
 
 
+@pytest.mark.slow
 def test_a_new_chat_gets_a_row_named_by_its_prompt(desk: Desk) -> None:
     """The newest stands first; the empty page shows again for the next one."""
     two_chats(desk)
@@ -35,6 +37,7 @@ def test_a_new_chat_gets_a_row_named_by_its_prompt(desk: Desk) -> None:
     assert desk.application.focusWidget() is desk.editor
 
 
+@pytest.mark.slow
 def test_a_click_opens_a_conversation(desk: Desk) -> None:
     """Its messages are shown, the keyboard is in the composer."""
     two_chats(desk)
@@ -44,6 +47,7 @@ def test_a_click_opens_a_conversation(desk: Desk) -> None:
     assert desk.turns[0].text == "Beta"
 
 
+@pytest.mark.slow
 def test_f2_renames_in_place(desk: Desk) -> None:
     """Enter keeps the new name, in the list, in the header and in the database."""
     two_chats(desk)
@@ -58,6 +62,7 @@ def test_f2_renames_in_place(desk: Desk) -> None:
     assert branch.conversation.title == "Gamma"
 
 
+@pytest.mark.slow
 def test_esc_leaves_the_name_as_it_was(desk: Desk) -> None:
     """A rename that is given up changes nothing."""
     two_chats(desk)
@@ -70,6 +75,7 @@ def test_esc_leaves_the_name_as_it_was(desk: Desk) -> None:
     assert desk.titles == ["Beta", "Alpha"]
 
 
+@pytest.mark.slow
 def test_delete_can_be_undone(desk: Desk) -> None:
     """The row goes at once, a toast brings it back with every message."""
     two_chats(desk)
@@ -100,6 +106,7 @@ def test_deleting_a_chat_that_is_being_answered_stops_it(desk: Desk) -> None:
     assert desk.settle().status == "Stopped"
 
 
+@pytest.mark.slow
 def test_search_finds_words_of_every_message_and_jumps_there(desk: Desk) -> None:
     """Hits stand under Messages with the words marked; Enter or a click opens the message itself."""
     desk.add_server("echo", "fast")
@@ -125,6 +132,7 @@ def test_search_finds_words_of_every_message_and_jumps_there(desk: Desk) -> None
     assert desk.window.chat.view.transcript.words == ("zebra",)
 
 
+@pytest.mark.slow
 def test_a_search_without_hits_says_so(desk: Desk) -> None:
     """Nothing found is said in words; Esc or clearing the field brings the list back."""
     two_chats(desk)
@@ -134,6 +142,7 @@ def test_a_search_without_hits_says_so(desk: Desk) -> None:
     desk.wait(lambda: desk.titles == ["Beta", "Alpha"])
 
 
+@pytest.mark.slow
 def test_an_answer_goes_on_while_another_chat_is_in_view(desk: Desk) -> None:
     """The list shows a spinner beside it; coming back shows it still growing, then whole."""
     desk.add_server("fast", "long-150")

@@ -76,6 +76,7 @@ def test_enter_while_an_input_method_composes_never_sends(desk: Desk) -> None:
     desk.settle()
 
 
+@pytest.mark.slow
 def test_reasoning_is_kept_apart_from_the_answer(desk: Desk) -> None:
     """A model that thinks first shows its thoughts folded, not in the answer."""
     desk.add_server("reasoning")
@@ -125,6 +126,7 @@ def test_stop_works_before_the_first_word(desk: Desk) -> None:
     assert desk.find("sendButton", QPushButton).isVisible()
 
 
+@pytest.mark.slow
 def test_continue_goes_on_in_the_same_turn(desk: Desk) -> None:
     """Continue appends to the stopped text and leaves one answer, now whole."""
     desk.add_server("long-80")
@@ -194,6 +196,7 @@ def test_up_in_an_empty_box_edits_the_last_prompt(desk: Desk) -> None:
 # -- errors ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "title", "ways", "keeps_text"),
     [
@@ -227,6 +230,7 @@ def test_an_error_is_a_card_in_its_turn(
     assert set(ways) <= set(desk.pressable(answer))
 
 
+@pytest.mark.slow
 def test_server_errors_are_tried_again_before_they_are_shown(desk: Desk) -> None:
     """Two failures with status 500 are waited out, and the turn says so meanwhile."""
     desk.add_server("flaky-1")
@@ -273,6 +277,7 @@ def test_open_settings_on_a_card_opens_them(desk: Desk) -> None:
 # -- queue and drafts --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_prompt_sent_while_a_reply_runs_waits_its_turn(desk: Desk) -> None:
     """It stands above the box until the reply is whole, then it is sent."""
     desk.add_server("normal", "echo")
@@ -315,6 +320,7 @@ def test_stop_leaves_waiting_prompts_waiting(desk: Desk) -> None:
     assert any(b.text() == "Send now" for b in desk.window.findChildren(QPushButton))
 
 
+@pytest.mark.slow
 def test_each_conversation_keeps_its_draft_over_a_restart(desk: Desk) -> None:
     """What was typed and not sent is there again, each in its own conversation, also in the new chat."""
     desk.open("fast")
@@ -331,6 +337,7 @@ def test_each_conversation_keeps_its_draft_over_a_restart(desk: Desk) -> None:
     desk.wait(lambda: desk.editor.toPlainText() == "unsent in alpha")
 
 
+@pytest.mark.slow
 def test_a_sent_prompt_leaves_no_draft(desk: Desk) -> None:
     """After sending and a restart the box is empty."""
     desk.open("fast")

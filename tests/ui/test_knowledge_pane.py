@@ -141,6 +141,7 @@ def knowledge(desk: Desk, tmp_path: Path) -> Knowledge:
     return Knowledge(desk, files)
 
 
+@pytest.mark.slow
 def test_without_collections_the_pane_offers_the_first(knowledge: Knowledge) -> None:
     """Its button opens the form; the name alone is enough."""
     desk = knowledge.desk
@@ -175,6 +176,7 @@ def test_dropped_files_become_ready_and_are_found(knowledge: Knowledge) -> None:
     assert knowledge.search("penguins") == ["penguins.md"]
 
 
+@pytest.mark.slow
 def test_enter_opens_the_text_at_the_passage(knowledge: Knowledge) -> None:
     """With the passage marked; Esc goes back. A file that is gone is read from what was stored."""
     desk = knowledge.desk
@@ -197,6 +199,7 @@ def test_enter_opens_the_text_at_the_passage(knowledge: Knowledge) -> None:
     assert knowledge.table.isVisible()
 
 
+@pytest.mark.slow
 def test_a_cited_passage_opens_also_when_its_document_is_gone(knowledge: Knowledge) -> None:
     """There, marked in its text; after the document was removed, as the answer was given it."""
     desk = knowledge.desk
@@ -222,6 +225,7 @@ def test_a_cited_passage_opens_also_when_its_document_is_gone(knowledge: Knowled
     )
 
 
+@pytest.mark.slow
 def test_a_drop_on_the_rail_goes_into_the_collection(knowledge: Knowledge) -> None:
     """From another pane; the knowledge pane comes into view."""
     desk = knowledge.desk
@@ -235,6 +239,7 @@ def test_a_drop_on_the_rail_goes_into_the_collection(knowledge: Knowledge) -> No
     assert knowledge.pane.isVisible()
 
 
+@pytest.mark.slow
 def test_a_drop_without_a_collection_asks_for_one(knowledge: Knowledge) -> None:
     """The files go into the collection that is made."""
     desk = knowledge.desk
@@ -246,6 +251,7 @@ def test_a_drop_without_a_collection_asks_for_one(knowledge: Knowledge) -> None:
     assert knowledge.title == "Birds"
 
 
+@pytest.mark.slow
 def test_the_same_name_asks_keep_both_or_replace(knowledge: Knowledge) -> None:
     """Unchanged files are skipped and said so; of another content, both can be kept."""
     desk = knowledge.desk
@@ -265,6 +271,7 @@ def test_the_same_name_asks_keep_both_or_replace(knowledge: Knowledge) -> None:
     desk.wait(lambda: len(knowledge.names()) == 2)
 
 
+@pytest.mark.slow
 def test_removed_files_come_back_by_undo(knowledge: Knowledge) -> None:
     """Del removes what is chosen; the toast brings it back."""
     desk = knowledge.desk
@@ -280,6 +287,7 @@ def test_removed_files_come_back_by_undo(knowledge: Knowledge) -> None:
     desk.wait(lambda: knowledge.names() == ["penguins.md"])
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_says_why_and_can_be_tried_again(knowledge: Knowledge) -> None:
     """The reason stands in the row; Retry is pressed with the mouse and reads the mended file."""
     desk = knowledge.desk
@@ -300,6 +308,7 @@ def test_a_file_that_cannot_be_read_says_why_and_can_be_tried_again(knowledge: K
     assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_an_encrypted_pdf_asks_for_its_password(knowledge: Knowledge) -> None:
     """Retry opens a small form first; without a password nothing is tried."""
     from dataclasses import replace
@@ -318,6 +327,7 @@ def test_an_encrypted_pdf_asks_for_its_password(knowledge: Knowledge) -> None:
     assert not dialog.isVisible()
 
 
+@pytest.mark.slow
 def test_pause_holds_back_and_resume_goes_on(knowledge: Knowledge) -> None:
     """The summary counts the files; while paused, what waits says so."""
     desk = knowledge.desk
@@ -335,6 +345,7 @@ def test_pause_holds_back_and_resume_goes_on(knowledge: Knowledge) -> None:
     desk.wait(lambda: button.text() == "Pause")
 
 
+@pytest.mark.slow
 def test_collections_are_renamed_and_deleted_with_undo(knowledge: Knowledge) -> None:
     """F2 edits in place, Del deletes at once, the toast undoes it."""
     desk = knowledge.desk
@@ -355,6 +366,7 @@ def test_collections_are_renamed_and_deleted_with_undo(knowledge: Knowledge) -> 
     desk.wait(lambda: sorted(knowledge.collections) == ["Alpha", "Gamma"])
 
 
+@pytest.mark.slow
 def test_the_menu_offers_what_a_collection_can(knowledge: Knowledge) -> None:
     """Adding, watching, renaming, indexing again, deleting; nothing to index yet, so that is greyed out."""
     desk = knowledge.desk
@@ -368,6 +380,7 @@ def test_the_menu_offers_what_a_collection_can(knowledge: Knowledge) -> None:
     menu.close()
 
 
+@pytest.mark.slow
 def test_narrow_windows_turn_columns_into_drawers(knowledge: Knowledge) -> None:
     """Below 1280 the search, below 960 the list too; Esc closes them; wide, all come back."""
     desk, pane = knowledge.desk, knowledge.pane
@@ -391,6 +404,7 @@ def test_narrow_windows_turn_columns_into_drawers(knowledge: Knowledge) -> None:
     desk.wait(lambda: pane.search.isVisible() and pane.list.isVisible())
 
 
+@pytest.mark.slow
 def test_f6_goes_through_the_pane(knowledge: Knowledge) -> None:
     """Rail, list, drop area, search: each is reached without a mouse."""
     desk = knowledge.desk
@@ -405,6 +419,7 @@ def test_f6_goes_through_the_pane(knowledge: Knowledge) -> None:
     assert {"collectionList", "searchField"} <= seen
 
 
+@pytest.mark.slow
 def test_everything_that_can_be_pressed_has_a_name(knowledge: Knowledge) -> None:
     """For screen readers: buttons, fields and lists of the pane."""
     knowledge.make_collection()

@@ -48,6 +48,7 @@ def test_a_first_start_asks_how_and_start_now_leads_to_the_chat(desk: Desk) -> N
     desk.wait(lambda: desk.editor.hasFocus())
 
 
+@pytest.mark.slow
 def test_a_second_start_goes_to_the_chat_of_last_time(desk: Desk) -> None:
     """The conversation that was in view is in view again, scrolled to its end."""
     desk.open("fast")
@@ -109,6 +110,7 @@ def _words(window: QWidget) -> str:
 # -- closing -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_closing_in_mid_answer_keeps_its_text_and_ends_everything(desk: Desk) -> None:
     """The window is gone within 5 s, no thread is left, and the next start shows the answer as stopped."""
     before = set(threading.enumerate())
@@ -220,6 +222,7 @@ def controls(window: QWidget) -> list[QWidget]:
     return [w for w in found if w.isVisible() and not w.objectName().startswith("qt_")]
 
 
+@pytest.mark.slow
 def test_every_control_has_an_accessible_name(desk: Desk) -> None:
     """A screen reader can say what each button, field and list is, on every page."""
     nameless = set()
@@ -240,6 +243,7 @@ def _path(widget: QWidget) -> str:
     return " < ".join(names)
 
 
+@pytest.mark.slow
 def test_the_promised_object_names_exist(desk: Desk) -> None:
     """Scripts find panes and their main parts by name."""
     window = desk.open("fast")
@@ -262,6 +266,7 @@ def test_the_promised_object_names_exist(desk: Desk) -> None:
     desk.pause(0.05)
 
 
+@pytest.mark.slow
 def test_larger_text_clips_nothing(desk: Desk) -> None:
     """At 150 % every visible button, and every label that does not shorten itself, gets the room it asks for."""
     desk.theme.set_text_scale(1.5)
@@ -286,6 +291,7 @@ def _name(control: QWidget) -> str:
     return control.objectName() or control.accessibleName() or str(control.property("text"))
 
 
+@pytest.mark.slow
 def test_f6_goes_round_through_the_panes(desk: Desk) -> None:
     """Rail, list, transcript, composer, and from the start again; Shift+F6 goes back."""
     window = desk.open("fast")
@@ -302,6 +308,7 @@ def test_f6_goes_round_through_the_panes(desk: Desk) -> None:
     assert desk.application.focusWidget() is stops[2]
 
 
+@pytest.mark.slow
 def test_opening_a_page_shows_no_second_window(desk: Desk) -> None:
     """Nothing flashes up beside the window while pages are built, and it keeps the keyboard."""
     for window in pages(desk):
@@ -310,6 +317,7 @@ def test_opening_a_page_shows_no_second_window(desk: Desk) -> None:
         assert window.isActiveWindow()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_both_schemes_paint_a_window_that_is_not_blank(desk: Desk, mode: str) -> None:
     """The theme can change while the window is open, and all of it follows."""
@@ -338,6 +346,7 @@ def test_a_window_does_not_hold_on_to_sockets(desk: Desk) -> None:
     assert [c for c in mine if c.status == psutil.CONN_ESTABLISHED] == []
 
 
+@pytest.mark.slow
 def test_what_is_typed_before_the_chats_are_loaded_is_kept(desk: Desk) -> None:
     """The box has the keyboard from the first paint, and Enter sends as soon as the core is there."""
     desk.open("fast")
@@ -354,6 +363,7 @@ def test_what_is_typed_before_the_chats_are_loaded_is_kept(desk: Desk) -> None:
     assert desk.turns[0].text == "early bird"
 
 
+@pytest.mark.slow
 def test_a_mistake_in_the_configuration_is_told(desk: Desk) -> None:
     """config.toml broken while the app runs: a toast with file, line and key; keys that wait are named."""
     desk.open("normal")

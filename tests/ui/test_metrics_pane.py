@@ -96,6 +96,7 @@ def test_without_requests_nothing_is_drawn_as_zero(watcher: Watcher) -> None:
     assert not pane.usage.model.rows
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_database(watcher: Watcher) -> None:
     """After three answers: use, latency, tokens, breakers and traces equal what SQL says."""
     desk = watcher.desk
@@ -145,6 +146,7 @@ def test_a_failed_answer_is_an_error_here(watcher: Watcher) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_longer_range_comes_from_the_database(watcher: Watcher) -> None:
     """Six hours of minutes: the requests in the chart are as many as in the table; the choice is kept."""
     now = time.time()
@@ -190,6 +192,7 @@ def test_it_reads_only_while_somebody_looks(watcher: Watcher) -> None:
     watcher.desk.wait(lambda: _running(pane))
 
 
+@pytest.mark.slow
 def test_paused_figures_stand_still(watcher: Watcher) -> None:
     """An answer while paused is shown once it goes on."""
     watcher.desk.ask("one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -15,6 +16,7 @@ from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.status_bar import StatusBar
 
 
+@pytest.mark.slow
 def test_a_provider_left_alone_is_told(qapp: QApplication, home: Paths, qtbot: QtBot) -> None:
     """The latest is in the bar with its seconds, all are in the tooltip; what is asked again, or whose time is
     over, goes."""

@@ -64,6 +64,7 @@ def locked(home: Paths) -> None:
     file.set(SERVER, KEY)
 
 
+@pytest.mark.slow
 def test_a_file_is_made_and_takes_the_keys(desk: Desk) -> None:
     """Twice the same passphrase, with a hint how strong it is; keys of this run move into the file, and the
     window says where they are. Nothing of it gets into the log."""
@@ -93,6 +94,7 @@ def test_a_file_is_made_and_takes_the_keys(desk: Desk) -> None:
     assert not [secret for secret in (WORDS, KEY) if secret in desk.log()]
 
 
+@pytest.mark.slow
 def test_the_next_start_asks_when_a_key_is_needed(desk: Desk) -> None:
     """A wrong passphrase says so and the dialog stays; the right one lets the provider answer."""
     locked(desk.home)
@@ -112,6 +114,7 @@ def test_the_next_start_asks_when_a_key_is_needed(desk: Desk) -> None:
     assert desk.server.chats[-1].headers["authorization"].endswith(KEY)
 
 
+@pytest.mark.slow
 def test_one_can_go_on_without(desk: Desk) -> None:
     """ "Use without" closes it for this run; Settings says that the file is locked and offers to unlock it."""
     locked(desk.home)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from mastra_desktop.ui.panes.settings_backups import BackupList, DatabaseCheck
@@ -30,6 +31,7 @@ def open_storage(desk: Desk) -> None:
     desk.window.settings_pane.open("storage")
 
 
+@pytest.mark.slow
 def test_back_up_and_go_back(desk: Desk) -> None:
     """A chat begun after a backup is gone after restoring it, and back after restoring what was before."""
     desk.open("normal")
@@ -61,6 +63,7 @@ def test_back_up_and_go_back(desk: Desk) -> None:
     desk.ask("it goes on")
 
 
+@pytest.mark.slow
 def test_a_damaged_database_offers_the_newest_backup(desk: Desk) -> None:
     """Instead of the panes: the newest good backup by its time, and it is restored with one click."""
     desk.open("normal")
@@ -80,6 +83,7 @@ def test_a_damaged_database_offers_the_newest_backup(desk: Desk) -> None:
     desk.wait(lambda: not desk.window.tasks.running("recovery"))
 
 
+@pytest.mark.slow
 def test_the_whole_database_is_looked_through(desk: Desk) -> None:
     """The button says that nothing is damaged."""
     desk.open()

@@ -54,6 +54,7 @@ def focused() -> QWidget:
     return found
 
 
+@pytest.mark.slow
 def test_fallbacks_have_an_order(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """Models of all providers are found by typing, up to five; the buttons and Alt+Up and Alt+Down move them,
     the keys stay where they were, and every step is in the configuration."""
@@ -88,6 +89,7 @@ def test_fallbacks_have_an_order(live: Live, qtbot: QtBot, server: ScriptedProvi
         assert page.fallbacks.note.text() == "At most 5 models."
 
 
+@pytest.mark.slow
 def test_fallbacks_are_dragged_into_order(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """A line shows where the row will go; Esc and a click without way change nothing."""
     with ScriptedProvider(models=("a", "b", "c")) as second:

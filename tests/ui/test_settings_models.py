@@ -84,6 +84,7 @@ def test_switching_changes_one_model_and_no_other(
         assert set(after or listed) == wanted
 
 
+@pytest.mark.slow
 def test_models_are_switched(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """All are on at first; one that is switched off leaves the configuration; all on again is no list."""
     made, page = opened(live, qtbot, server)
@@ -118,6 +119,7 @@ def test_one_model_stays_on(live: Live, qtbot: QtBot, server: ScriptedProvider) 
     assert "switch the provider off" in page.models.trouble.text()
 
 
+@pytest.mark.slow
 def test_the_list_is_asked_anew(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """Refresh shows what the provider lists now; where it cannot be asked, the rows stay and the cause is told."""
     _made, page = opened(live, qtbot, server)
@@ -137,6 +139,7 @@ def test_the_list_is_asked_anew(live: Live, qtbot: QtBot, server: ScriptedProvid
     assert not page.models.refresh_button.loading
 
 
+@pytest.mark.slow
 def test_prices_are_shown_and_edited(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """What is unknown says so; own figures are written, shown and can be forgotten; nonsense is refused."""
     _made, page = opened(live, qtbot, server)
@@ -172,6 +175,7 @@ def test_prices_are_shown_and_edited(live: Live, qtbot: QtBot, server: ScriptedP
     assert row.price.text() == "unknown"
 
 
+@pytest.mark.slow
 def test_a_broken_price_file_is_told(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """The table shows the last good prices and says which line is wrong; saving says so too."""
     made, page = opened(live, qtbot, server)
@@ -189,6 +193,7 @@ def test_a_broken_price_file_is_told(live: Live, qtbot: QtBot, server: ScriptedP
     assert live.paths.prices.read_text("utf-8") == "[provider.team]\nnormal = 3\n"
 
 
+@pytest.mark.slow
 def test_calls_are_counted_and_servers_here_are_free(
     live: Live, qtbot: QtBot, server: ScriptedProvider
 ) -> None:
@@ -207,6 +212,7 @@ def test_calls_are_counted_and_servers_here_are_free(
     assert page.models.rows["normal"].calls.text() == "1"
 
 
+@pytest.mark.slow
 def test_a_provider_is_switched_off_and_on(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """Off: listed as such, nothing is asked of it; on again, it comes back by itself."""
     made, page = opened(live, qtbot, server)
@@ -226,6 +232,7 @@ def test_a_provider_is_switched_off_and_on(live: Live, qtbot: QtBot, server: Scr
     live.until(lambda: made.providers.provider_rows["team"].state[0] == "Ready")
 
 
+@pytest.mark.slow
 def test_what_is_used_of_the_limits(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """With a limit the bar says what went in the last minute, and asks only while it can be seen."""
     made, page = opened(live, qtbot, server)

@@ -94,6 +94,7 @@ def test_a_server_shows_how_it_is(live: Live, qtbot: QtBot, server: ScriptedProv
     assert page.result.text().startswith(f"Connected to {server.host}")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_says_so(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """Without an answer the row says "Not ready", and the test gives cause and remedy. Nothing is raised."""
     live.run(live.engine.call(lambda core: core.providers.add_server("gone", "http://127.0.0.1:9/v1")))
@@ -130,6 +131,7 @@ def test_adds_a_server_by_the_form(live: Live, qtbot: QtBot, server: ScriptedPro
     assert form.address.text() == ""
 
 
+@pytest.mark.slow
 def test_removing_asks_first(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """Remove names what it affects; Keep changes nothing; Remove takes address and key away."""
     add(live, server)
@@ -397,6 +399,7 @@ def test_another_address_holds_at_once(live: Live, qtbot: QtBot, server: Scripte
         assert page.models.names() == ["other"]
 
 
+@pytest.mark.slow
 def test_resetting_a_vendors_address(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """A vendor behind a proxy goes back to the vendor's own address, which stands there as placeholder."""
     live.run(
@@ -418,6 +421,7 @@ def test_resetting_a_vendors_address(live: Live, qtbot: QtBot, server: ScriptedP
     assert 'models = ["normal"]' in live.paths.config.read_text()  # what was not edited stays
 
 
+@pytest.mark.slow
 def test_limits_hold_at_once(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """0 reads as unlimited; numbers are written once the person has finished, without a restart."""
     made, page = opened(live, qtbot, server)
@@ -440,6 +444,7 @@ def test_limits_hold_at_once(live: Live, qtbot: QtBot, server: ScriptedProvider)
     assert tuple(field.value() for field in shown) == (60, 90_000, 4)
 
 
+@pytest.mark.slow
 def test_an_edit_leaves_a_running_answer_alone(live: Live, qtbot: QtBot) -> None:
     """Another address and other limits do not end an answer that is being written: it comes whole."""
     with ScriptedProvider(pieces=30, delay_s=0.02, models=("normal",)) as server:
