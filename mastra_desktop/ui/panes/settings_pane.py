@@ -95,6 +95,8 @@ class SettingsPane(QWidget):
     def refresh(self) -> None:
         """Asks the core again; what is typed in a form stays."""
         self._tasks.start(self._load(), key=TASK)
+        if self.pages.currentWidget() is self.audit:
+            self.audit.refresh()
 
     def focus_search(self) -> None:
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -124,7 +126,6 @@ class SettingsPane(QWidget):
             await self.local_models.load()
             await self.data.load()
             await self.api.load()
-            await self.audit.load()
         except MastraError as error:
             self.failed.emit(error)
             return
