@@ -33,6 +33,7 @@ from mastra_desktop.paths import Paths, prepare_home
 from mastra_desktop.providers.registry import Registry
 from mastra_desktop.services.answer_cache import AnswerCache
 from mastra_desktop.services.audit import AuditService
+from mastra_desktop.services.background import in_background
 from mastra_desktop.services.backups import BackupService
 from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.completions import CompletionService
@@ -197,6 +198,8 @@ async def open_core(
             await conversations.purge_trash()
         if shared and owning:
             await stack.enter_async_context(Presence(db, bus, chat, knowledge).running())
+        elif owning:
+            await stack.enter_async_context(in_background(chat.keep_saving, "answers that wait to be saved"))
         health = HealthService(paths, db, secrets, providers, cache, knowledge, embedders, owning=owning)
         tokens = TokenService(db, partial(Database.open, url, backups=paths.backups), audit)
         api = LocalApi(

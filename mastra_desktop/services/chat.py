@@ -6,6 +6,7 @@ about once a second and when the reply ends, whatever ends it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -15,7 +16,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.chat import Message, MessageState, Role
-from mastra_desktop.domain.errors import BadRequest, KnowledgeError, MastraError, NotFound, describe
+from mastra_desktop.domain.errors import (
+    BadRequest,
+    KnowledgeError,
+    MastraError,
+    NotFound,
+    StorageError,
+    describe,
+)
 from mastra_desktop.domain.events import ConversationChanged
 from mastra_desktop.domain.models import LOCAL_MODEL_ID
 from mastra_desktop.domain.replies import (
@@ -50,6 +58,7 @@ if TYPE_CHECKING:
     from mastra_desktop.store.database import Database
 
 HISTORY_MESSAGES = 400
+SAVE_AGAIN_S = 3.0
 SYSTEM_PROMPT = "You are a helpful assistant. Answer briefly, in the language of the question."
 
 log = get_logger(__name__)
@@ -88,6 +97,7 @@ class ChatService:
         self._clock = clock
         self._answering: dict[str, Reply] = {}  # by conversation
         self._unsaved: list[Reply] = []  # ended while the database was away
+        self._to_save = asyncio.Event()
 
     @property
     def in_progress(self) -> int:
@@ -353,11 +363,24 @@ class ChatService:
             self._unsaved.remove(reply)
             self._bus.publish(ConversationChanged(reply.message.conversation_id))
 
+    async def keep_saving(self) -> None:
+        """Tries again every few seconds to store what could not be stored, until cancelled."""
+        while True:
+            await self._to_save.wait()
+            await asyncio.sleep(SAVE_AGAIN_S)
+            try:
+                await self.save_unsaved()
+            except StorageError as error:
+                log.warning("answers wait to be saved", count=len(self._unsaved), message=error.message)
+            else:
+                self._to_save.clear()
+
     def _forget(self, reply: Reply) -> None:
         if not reply.begun:
             return
         if reply.unsaved:
             self._unsaved.append(reply)
+            self._to_save.set()
         conversation_id = reply.message.conversation_id
         if self._answering.get(conversation_id) is reply:
             del self._answering[conversation_id]
