@@ -62,8 +62,6 @@ class LocalApi:
             await server.stop()
 
     async def _use(self, settings: ServerConfig) -> None:
-        from mastra_desktop.api.server import ApiServer
-
         async with self._changing:
             wanted = self._always or settings.enabled
             same_place = (settings.host, settings.port) == (self._settings.host, self._settings.port)
@@ -73,6 +71,10 @@ class LocalApi:
                 await server.stop()
             try:
                 if wanted and self._server is None:
+                    from mastra_desktop.api.server import (
+                        ApiServer,
+                    )  # half a second, which most starts need not spend
+
                     self._server = await ApiServer.start(self._parts, settings.host, settings.port)
             except MastraError as error:
                 self._problem = error.message
