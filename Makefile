@@ -30,7 +30,7 @@ check: dev
 	.venv/bin/lint-imports
 
 e2e: dev model model-small
-	xvfb-run -a -s "-screen 0 1600x1000x24" .venv/bin/pytest -m slow $(ARGS)
+	xvfb-run -a -s "-screen 0 1600x1000x24" .venv/bin/pytest -n 2 -m slow $(ARGS)
 
 bench: dev
 	$(PYTHON) -m tests.bench $(ARGS)

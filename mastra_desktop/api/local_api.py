@@ -71,9 +71,8 @@ class LocalApi:
                 await server.stop()
             try:
                 if wanted and self._server is None:
-                    from mastra_desktop.api.server import (
-                        ApiServer,
-                    )  # half a second, which most starts need not spend
+                    # Importing it takes half a second, which most starts need not spend.
+                    from mastra_desktop.api.server import ApiServer
 
                     self._server = await ApiServer.start(self._parts, settings.host, settings.port)
             except MastraError as error:
