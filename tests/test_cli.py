@@ -77,6 +77,7 @@ def test_ask_prints_the_answer(place: Path) -> None:
     assert run(place, "ask", "--model", "work/normal", "Hello") == (0, WHOLE + "\n", "")
 
 
+@pytest.mark.slow
 def test_ask_json(place: Path, server: ScriptedProvider) -> None:
     """One event a line with the promised names; the prompt is taken from standard input, any bytes."""
     code, events = ask_json(place, "--model", "work/reasoning", "-", stdin="Grüße\xff".encode("latin-1"))

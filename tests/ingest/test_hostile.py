@@ -73,6 +73,7 @@ def test_scans_and_pictures_are_recognised_where_ocr_is_installed(
     assert "could not read" in refused(tmp_path / "a.png").message
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
     """By its ratio, and by what is nested in it."""
     bomb = io.BytesIO()

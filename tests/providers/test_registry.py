@@ -26,6 +26,7 @@ def test_unknown_names_say_what_exists() -> None:
         assert "work" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_a_failing_provider_is_reported_beside_the_others() -> None:
     """One that does not answer leaves the others' models in the list."""
 

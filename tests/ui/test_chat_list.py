@@ -90,6 +90,7 @@ def test_delete_can_be_undone(desk: Desk) -> None:
     assert desk.turns[0].text == "Beta"
 
 
+@pytest.mark.slow
 def test_deleting_a_chat_that_is_being_answered_stops_it(desk: Desk) -> None:
     """Its request ends, and Undo finds the text that had come."""
     desk.open("slow")
@@ -170,6 +171,7 @@ def test_an_answer_goes_on_while_another_chat_is_in_view(desk: Desk) -> None:
     assert desk.server.chats[-1].finished
 
 
+@pytest.mark.slow
 def test_two_chats_are_answered_at_the_same_time(desk: Desk) -> None:
     """Each text ends up in its own conversation."""
     desk.add_server("normal", "echo")

@@ -26,6 +26,7 @@ def arrow(desk: Desk, turn: TurnView) -> str:
 # -- sending and streaming ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_prompt_is_shown_at_once_and_its_answer_streams_until_it_is_whole(desk: Desk) -> None:
     """Send draws the prompt, an answer row says what happens, text grows, and the footer tells the cost."""
     desk.open("normal")
@@ -45,6 +46,7 @@ def test_a_prompt_is_shown_at_once_and_its_answer_streams_until_it_is_whole(desk
     assert [m.text for m in desk.stored()] == ["Tell me about foxes", answer.text]
 
 
+@pytest.mark.slow
 def test_enter_sends_and_shift_enter_is_a_new_line(desk: Desk) -> None:
     """Shift+Enter only breaks the line; Enter sends all of it; an empty box sends nothing."""
     desk.open("fast")
@@ -60,6 +62,7 @@ def test_enter_sends_and_shift_enter_is_a_new_line(desk: Desk) -> None:
     assert len(desk.server.chats) == 1
 
 
+@pytest.mark.slow
 def test_enter_while_an_input_method_composes_never_sends(desk: Desk) -> None:
     """The Enter that confirms Chinese characters is the input method's; the next one sends."""
     desk.open("fast")
@@ -89,6 +92,7 @@ def test_reasoning_is_kept_apart_from_the_answer(desk: Desk) -> None:
 # -- stopping and going on ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["slow", "pause-3"])
 def test_stop_keeps_what_arrived_within_200_ms(desk: Desk, model: str) -> None:
     """Esc ends a slow answer and one that went silent; its text stays, marked as stopped."""
@@ -149,6 +153,7 @@ def test_continue_goes_on_in_the_same_turn(desk: Desk) -> None:
 # -- siblings ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_try_again_makes_a_sibling_and_arrows_switch(desk: Desk) -> None:
     """A second try stands as 2/2 in the first one's place; the arrows bring either back."""
     desk.add_server("fast", "echo")
@@ -243,6 +248,7 @@ def test_server_errors_are_tried_again_before_they_are_shown(desk: Desk) -> None
     assert len(desk.server.chats) == 2
 
 
+@pytest.mark.slow
 def test_try_again_on_an_error_card_answers_beside_it(desk: Desk) -> None:
     """After the cause is gone, the card's own button gives an answer; the failed one stays as a sibling."""
     desk.add_server("status-401", "fast")
@@ -263,6 +269,7 @@ def test_details_of_an_error_can_be_copied(desk: Desk) -> None:
     assert "(auth)" in QGuiApplication.clipboard().text()
 
 
+@pytest.mark.slow
 def test_open_settings_on_a_card_opens_them(desk: Desk) -> None:
     """A refused key leads to where keys are set."""
     desk.add_server("status-401")
@@ -292,6 +299,7 @@ def test_a_prompt_sent_while_a_reply_runs_waits_its_turn(desk: Desk) -> None:
     assert [t.text for t in desk.turns if t.kind == "user"] == ["first", "second"]
 
 
+@pytest.mark.slow
 def test_a_waiting_prompt_can_be_sent_now(desk: Desk) -> None:
     """Send now stops the reply that runs and sends the waiting prompt."""
     desk.open("slow")

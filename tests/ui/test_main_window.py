@@ -138,6 +138,7 @@ def test_closing_while_the_core_still_starts_ends_too(desk: Desk) -> None:
     assert time.perf_counter() - started < CLOSE_LIMIT_S
 
 
+@pytest.mark.slow
 def test_size_and_splitter_are_remembered(desk: Desk) -> None:
     """The next window is as high, and its list as wide, as the last one was."""
     window = desk.open()
@@ -154,6 +155,7 @@ def test_size_and_splitter_are_remembered(desk: Desk) -> None:
     assert window.chat.findChildren(QSplitter)[0].sizes()[0] == width
 
 
+@pytest.mark.slow
 def test_a_hidden_list_stays_hidden(desk: Desk) -> None:
     """Ctrl+B is remembered too."""
     desk.open().chat.toggle_list()
@@ -334,6 +336,7 @@ def test_both_schemes_paint_a_window_that_is_not_blank(desk: Desk, mode: str) ->
     desk.theme.apply(desk.application)
 
 
+@pytest.mark.slow
 def test_a_window_does_not_hold_on_to_sockets(desk: Desk) -> None:
     """After a closed window no connection to the provider is left."""
     desk.open("fast")

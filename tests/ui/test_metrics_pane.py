@@ -126,6 +126,7 @@ def test_figures_are_those_of_the_database(watcher: Watcher) -> None:
     assert watcher.chart("errors").accessibleDescription() == "No errors"
 
 
+@pytest.mark.slow
 def test_a_failed_answer_is_an_error_here(watcher: Watcher) -> None:
     """In the chart with its code, in the breakers, and in the use."""
     desk = watcher.desk
@@ -249,6 +250,7 @@ def test_the_log_is_filtered_by_level_and_text(watcher: Watcher) -> None:
     assert log.model.index(0, 0).data(LogRole.LEVEL) == "INFO"
 
 
+@pytest.mark.slow
 def test_figures_are_exported(watcher: Watcher, tmp_path: Path) -> None:
     """As CSV with the requests beside it, and as a picture of the whole pane."""
     watcher.desk.ask("one")

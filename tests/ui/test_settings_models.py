@@ -107,6 +107,7 @@ def test_models_are_switched(live: Live, qtbot: QtBot, server: ScriptedProvider)
     assert made.isVisible()
 
 
+@pytest.mark.slow
 def test_one_model_stays_on(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """The last one cannot be switched off: no list at all would mean every model. It is said why."""
     _made, page = opened(live, qtbot, server, models=("normal",))

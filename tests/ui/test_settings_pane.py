@@ -78,6 +78,7 @@ def press(widget: QWidget, name: str) -> None:
     button.click()
 
 
+@pytest.mark.slow
 def test_a_server_shows_how_it_is(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """A configured server is listed with its state; its page has address, key store, a test and its models."""
     add(live, server)
@@ -257,6 +258,7 @@ def test_storage_tells_where_things_are(live: Live, qtbot: QtBot) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [824, 968, 1368])
 @pytest.mark.parametrize("group", ["appearance", "providers", "local-models", "storage"])
 def test_nothing_is_cut_off(
@@ -330,6 +332,7 @@ def test_adds_a_vendor(
     assert made.providers.form.name.text() == "mistral-2"  # the form is empty for the next
 
 
+@pytest.mark.slow
 def test_rotating_tests_the_new_key_first(live: Live, qtbot: QtBot) -> None:
     """A key that is refused leaves the old one in use; one that works replaces it, also for the next answer.
     The field is empty afterwards, and Cancel empties it too."""
@@ -362,6 +365,7 @@ def test_rotating_tests_the_new_key_first(live: Live, qtbot: QtBot) -> None:
         assert server.requests[-1].headers["authorization"] == "Bearer sk-new-0123456789abcd"
 
 
+@pytest.mark.slow
 def test_removing_a_key_keeps_the_provider(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """It asks first and says from where the key goes; afterwards there is none, and one can be added."""
     made, page = opened(live, qtbot, server)
@@ -377,6 +381,7 @@ def test_removing_a_key_keeps_the_provider(live: Live, qtbot: QtBot, server: Scr
     assert servers(live)["team"].key_kept_in == ""
 
 
+@pytest.mark.slow
 def test_another_address_holds_at_once(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
     """Save writes the address and the next question goes there; what cannot be one is told at the field and
     changes nothing; Reset goes back to what is saved, or to the kind's usual address."""
