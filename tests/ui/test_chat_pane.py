@@ -26,7 +26,6 @@ def arrow(desk: Desk, turn: TurnView) -> str:
 # -- sending and streaming ---------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_prompt_is_shown_at_once_and_its_answer_streams_until_it_is_whole(desk: Desk) -> None:
     """Send draws the prompt, an answer row says what happens, text grows, and the footer tells the cost."""
     desk.open("normal")
