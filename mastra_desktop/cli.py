@@ -67,6 +67,7 @@ def run_command(argv: list[str], environ: Mapping[str, str] | None = None) -> in
     except Exception as error:  # noqa: BLE001 - a bug is in the log, with its traceback: see open_core
         try:
             _print_error(describe(error), as_json=args.json)
+            sys.stdout.flush()  # what could not be written a moment ago must not fail once more at the end
         except OSError:
             _discard_output()
         return CONFIG_REFUSED if isinstance(error, ConfigError) else FAILED
