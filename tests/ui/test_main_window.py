@@ -59,6 +59,7 @@ def test_a_second_start_goes_to_the_chat_of_last_time(desk: Desk) -> None:
     assert [turn.text for turn in desk.turns][:1] == ["Alpha"]
 
 
+@pytest.mark.slow
 def test_a_damaged_database_is_told_and_can_be_set_aside(desk: Desk) -> None:
     """The window says what happened and that nothing is deleted; a new start keeps the old file beside it."""
     desk.home.database.write_bytes(b"this is no database at all, only words" * 400)
@@ -167,6 +168,7 @@ def test_a_hidden_list_stays_hidden(desk: Desk) -> None:
 # -- narrow windows ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_in_a_narrow_window_the_list_is_a_drawer(desk: Desk) -> None:
     """Below 960 px it is out of the way, Ctrl+B brings it over the chat, Esc or a choice closes it."""
     window = desk.open("fast")

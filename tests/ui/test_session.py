@@ -17,6 +17,7 @@ def scrolled(desk: Desk) -> tuple[object, ...]:
     return desk.window.chat.view.transcript.position()
 
 
+@pytest.mark.slow
 def test_the_page_and_the_place_in_a_chat_come_back(desk: Desk) -> None:
     """Also over a start at which the chat was not looked at; who is at the end of a chat stays there."""
     window = desk.open("markdown")

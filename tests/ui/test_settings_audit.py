@@ -92,6 +92,7 @@ def test_rows_and_filters(live: Live, qtbot: QtBot) -> None:
     live.until(lambda: len(actions(page)) == len(ACTS))
 
 
+@pytest.mark.slow
 def test_more_than_a_page(live: Live, qtbot: QtBot) -> None:
     """The rest comes when it is asked for."""
     record(live, *(("user", "key.set", str(n), "done", "") for n in range(PAGE + 5)))
@@ -139,6 +140,7 @@ def test_verify_names_the_bad_row(live: Live, qtbot: QtBot) -> None:
     assert page.accept_button.isHidden()
 
 
+@pytest.mark.slow
 def test_a_gap_is_accepted_by_a_person(live: Live, qtbot: QtBot) -> None:
     """With a lasting key: rows cut off the end are told; once accepted the log says so, and is well."""
 
