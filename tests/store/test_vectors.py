@@ -195,7 +195,7 @@ def damage_metadata(folder: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        damage_database,
+        pytest.param(damage_database, marks=pytest.mark.slow),
         pytest.param(damage_segment, marks=pytest.mark.slow),
         pytest.param(damage_metadata, marks=pytest.mark.slow),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QPushButton
 
