@@ -36,6 +36,11 @@ class Scrim(QWidget):
             QPainter(self).fillRect(self.rect(), self._theme.current.color("scrim"))
 
 
+def is_covered(window: QWidget) -> bool:
+    """Whether a dialog or popover lies over it: what goes on behind leaves the keys where they are."""
+    return any(scrim.isVisible() for scrim in window.findChildren(Scrim))
+
+
 def add_shadow(widget: QWidget, theme: ThemeController, *, dialog: bool = False) -> None:
     """The soft shadow that only overlays have."""
     effect = QGraphicsDropShadowEffect(widget)
