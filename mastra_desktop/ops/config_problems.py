@@ -161,8 +161,8 @@ def _allowed(schema: Mapping[str, Any], node: Mapping[str, Any]) -> str:
     if kind == "array":
         limit = f", at most {node['maxItems']}," if "maxItems" in node else ""
         return f"a list{limit} of which each is {_allowed(schema, node['items'])}"
-    if "description" in node:
-        return str(node["description"])
+    if "allowed" in node:
+        return str(node["allowed"])
     if "enum" in node:
         return "one of " + ", ".join(f'"{choice}"' for choice in node["enum"])
     if kind == "boolean":
