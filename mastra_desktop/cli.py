@@ -378,7 +378,7 @@ def _doctor(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) 
         return DONE if report.status is Status.HEALTHY else FAILED
 
     async def run(core: Core) -> int:
-        return show(await core.health.check())
+        return show(await core.health.full())
 
     try:
         return _with_core(paths, environ, run)

@@ -41,6 +41,7 @@ from mastra_desktop.services.configuration import ConfigurationService, Part
 from mastra_desktop.services.conversations import ConversationsService
 from mastra_desktop.services.embedders import Embedders
 from mastra_desktop.services.embedding import EmbeddingService
+from mastra_desktop.services.export import TraceExport
 from mastra_desktop.services.gauges import Gauges
 from mastra_desktop.services.grounding import KnowledgeRetriever
 from mastra_desktop.services.health import HealthService
@@ -146,6 +147,11 @@ async def open_core(
         )
         audit = AuditService(db, secrets, known, beside=None if owning else db.path)
         await stack.enter_async_context(audit.running())
+        export = TraceExport(
+            traces, metrics, secrets, known, bus, "sqlite" if sqlite_path(url) else "postgresql"
+        )
+        await export.apply(loaded)
+        await stack.enter_async_context(export.running())
         backups = BackupService(paths, db, bus, audit)
         if owning and purpose in WATCHED:
             audit.record("app", "app.started", purpose)
@@ -200,7 +206,9 @@ async def open_core(
             await stack.enter_async_context(Presence(db, bus, chat, knowledge).running())
         elif owning:
             await stack.enter_async_context(in_background(chat.keep_saving, "answers that wait to be saved"))
-        health = HealthService(paths, db, secrets, providers, cache, knowledge, embedders, owning=owning)
+        health = HealthService(
+            paths, db, secrets, providers, cache, knowledge, embedders, export=export, owning=owning
+        )
         tokens = TokenService(db, partial(Database.open, url, backups=paths.backups), audit)
         api = LocalApi(
             Parts(
@@ -220,7 +228,7 @@ async def open_core(
             bus,
             loaded.config.server,
         )
-        parts = _parts(log_file, cache, providers, api)
+        parts = _parts(log_file, cache, providers, api, export)
         settings = ConfigurationService(paths, environ, loaded, bus, parts, audit)
         watch = ConfigWatch(paths.config, settings.reload)
         stack.push_async_callback(watch.aclose)
@@ -301,7 +309,9 @@ def _build_cache(settings: configuration.CacheConfig, metrics: Metrics) -> Cache
     return Cache(max_entries=settings.max_entries, ttl_s=settings.ttl_s, second=second, count=metrics.cache)
 
 
-def _parts(log_file: Log | None, cache: Cache, providers: ProvidersService, api: LocalApi) -> list[Part]:
+def _parts(
+    log_file: Log | None, cache: Cache, providers: ProvidersService, api: LocalApi, export: TraceExport
+) -> list[Part]:
     """What can change while the app runs, in the order in which it does."""
 
     async def use_logging(loaded: configuration.Loaded) -> None:
@@ -323,6 +333,7 @@ def _parts(log_file: Log | None, cache: Cache, providers: ProvidersService, api:
         Part(frozenset({"logging.level"}), use_logging),
         Part(frozenset({"cache"}), use_cache),
         Part(frozenset({"providers", "http", "local"}), providers.apply),
+        Part(frozenset({"telemetry", "providers", "http"}), export.apply),
         Part(frozenset({"server"}), api.apply),
     ]
 

@@ -158,7 +158,7 @@ def test_a_session_with_keys_leaves_none(place: Path, passphrase: str) -> None:
             seen.append(await core.keys.rotate(id, BY_ID[id]))
         for provider in core.providers.config.providers:
             seen.append(await core.providers.test(provider.base_url, BY_ID[provider.id]))
-        report = await core.health.check()
+        report = await core.health.full()
         assert report.status is Status.UNHEALTHY
         seen.extend([report, await core.keys.kept(), await core.providers.servers()])
         for conversation in await core.conversations.recent():

@@ -117,7 +117,7 @@ class Routes:
         )
 
     async def health(self, _request: Request, _body: None) -> Response:
-        report = await self._parts.health.check()
+        report = await self._parts.health.full()
         checks = [check_json(check) for check in report.checks]
         status = 503 if report.status is Status.UNHEALTHY else 200
         return json_response({"status": report.status.value, "checks": checks}, status)

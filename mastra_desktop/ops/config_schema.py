@@ -228,6 +228,25 @@ class LoggingConfig(Section):
     )
 
 
+class TelemetryConfig(Section):
+    model_config = ConfigDict(title="Telemetry")
+
+    otlp_url: HttpAddress = Field(
+        "",
+        title="OTLP collector",
+        description="Where traces of the app's own work go: the address of an OpenTelemetry collector that "
+        "takes OTLP over HTTP, or empty for nowhere.",
+        json_schema_extra=_said(
+            allowed="empty, or an address like http://127.0.0.1:4318, without user, password, ? and #"
+        ),
+    )
+    otlp_contents: bool = Field(
+        False,
+        title="Contents in traces",
+        description="Whether prompts, answers and what was found in documents go to the collector as well.",
+    )
+
+
 class LocalConfig(Section):
     model_config = ConfigDict(title="Built-in model")
 
@@ -293,6 +312,8 @@ class ProviderConfig(Section):
             raise _together(("base_url",), "an address like http://host:8000/v1, as this kind has no own")
         if self.id == "local" and self.kind != "local":
             raise _together(("id",), 'any name but "local", which is the built-in model')
+        if self.id == "otlp":  # the key of that name goes to the collector
+            raise _together(("id",), 'any name but "otlp", which is the collector of traces')
         return self
 
 
@@ -316,5 +337,6 @@ class Config(Section):
     http: HttpConfig = HttpConfig()
     server: ServerConfig = ServerConfig()
     logging: LoggingConfig = LoggingConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
     local: LocalConfig = LocalConfig()
     providers: Annotated[tuple[ProviderConfig, ...], AfterValidator(_unlike_ids)] = Field((), strict=False)

@@ -44,12 +44,13 @@ logging.getLogger(PACKAGE).addHandler(logging.NullHandler())
 
 @contextmanager
 def operation(name: str) -> Iterator[str]:
-    """Gives all records inside, also those of tasks started inside, one short random id (yielded).
+    """Gives all records inside, also those of tasks started inside, one random id (yielded).
 
-    Inside another operation the outer id stays, so that one click is one id down to the row.
+    It is also the id of the operation's trace, with 16 bytes as OpenTelemetry wants. Inside another
+    operation the outer id stays, so that one click is one id down to the row.
     """
     outer_id, _ = _operation.get()
-    operation_id = outer_id or os.urandom(4).hex()
+    operation_id = outer_id or os.urandom(16).hex()
     token = _operation.set((operation_id, name))
     try:
         yield operation_id

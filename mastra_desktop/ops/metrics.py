@@ -91,6 +91,7 @@ class Metrics:
         self._errors: dict[str, int] = defaultdict(int)
         self._cache: dict[tuple[str, str], int] = defaultdict(int)
         self._tool_calls: dict[tuple[str, str], int] = defaultdict(int)
+        self._exported: dict[str, int] = defaultdict(int)
         self._circuits: dict[str, int] = {}
         self._duration: dict[str, Histogram] = {}
         self._first_token: dict[str, Histogram] = {}
@@ -166,6 +167,10 @@ class Metrics:
         """A tool of an agent was called; `outcome`: ok, failed, declined or stopped."""
         self._tool_calls[self._tools.of(tool), outcome] += 1
         self._tally_add("tools", outcome, 1, duration_s)
+
+    def exported(self, result: str, spans: int) -> None:
+        """Spans for an OTLP collector; `result`: sent, refused or dropped."""
+        self._exported[result] += spans
 
     def searched(self, duration_s: float) -> None:
         """Knowledge was searched."""
@@ -266,6 +271,7 @@ class Metrics:
             "mastra_cache_operations", "Looked up and put, by level.", ("level", "result"), self._cache
         )
         yield counter("mastra_tool_calls", "Calls of agents' tools.", ("tool", "outcome"), self._tool_calls)
+        yield counter("mastra_otlp_spans", "Spans for a collector, by result.", ("result",), self._exported)
         yield histogram(
             "mastra_request_duration_seconds",
             "From asking to the end of the answer.",
@@ -304,6 +310,7 @@ GAUGES = {
     "database_writes_waiting": "Changes that wait for the database's writer.",
     "cache_entries": "Entries in memory.",
     "cache_bytes": "Size of the entries in memory.",
+    "otlp_spans_waiting": "Spans that wait to be sent to the collector.",
     "log_lines_lost": "Lines of the log that could not be written since the start.",
 }
 

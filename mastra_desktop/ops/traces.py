@@ -4,7 +4,8 @@
         ...
 
 A trace has the id of the operation in the log, so that a click, its lines and its row are found by one id.
-Finished spans wait here until whoever keeps them takes them. What people and models write is never in them.
+Finished spans wait here until whoever keeps them takes them. What people and models write is never in them;
+only while an export asks for contents is it noted beside a span, in `Extra`, which is kept nowhere.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from random import getrandbits
 
-from mastra_desktop.domain.telemetry import Outcome, Span
+from mastra_desktop.domain.knowledge import Source
+from mastra_desktop.domain.replies import Prompt, ToolCall
+from mastra_desktop.domain.telemetry import Outcome, RequestRecord, Span
 from mastra_desktop.ops.logging import current_operation
 from mastra_desktop.ops.redaction import redact
 
@@ -29,6 +33,21 @@ Fact = str | int | float
 _current: ContextVar[tuple[str, str]] = ContextVar("span", default=("", ""))  # (trace, span)
 
 
+@dataclass(slots=True)
+class Extra:
+    """What only an export tells of a span. From `prompt` on: contents, noted only where they are wanted."""
+
+    events: list[tuple[float, str, dict[str, Fact]]] = field(default_factory=list)
+    record: RequestRecord | None = None
+    finish_reason: str = ""
+    prompt: Prompt | None = None
+    text: str = ""
+    reasoning: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    query: str = ""
+    sources: tuple[Source, ...] = ()
+
+
 class OpenSpan:
     """A step that is under way. `end` it once; later calls do nothing."""
 
@@ -38,6 +57,7 @@ class OpenSpan:
         "_keep",
         "_outcome",
         "_took_s",
+        "extra",
         "facts",
         "id",
         "name",
@@ -59,6 +79,7 @@ class OpenSpan:
         self.parent_id = parent_id
         self.name = name
         self.facts = facts
+        self.extra: Extra | None = None
         self._outcome = Outcome.DONE
         self._took_s = 0.0
         self._at = time.time()
@@ -66,6 +87,12 @@ class OpenSpan:
 
     def add(self, **facts: Fact) -> None:
         self.facts.update(facts)
+
+    def more(self) -> Extra:
+        """What an export is to tell beside the facts."""
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
 
     def end(self, outcome: Outcome = Outcome.DONE, **facts: Fact) -> None:
         keep, self._keep = self._keep, None
@@ -97,13 +124,18 @@ class OpenSpan:
 
 
 class Traces:
-    """Gives out spans and holds those that are finished. Belongs to the core's loop."""
+    """Gives out spans and holds those that are finished. Belongs to the core's loop.
+
+    `on_end` hears each finished span while there is an export; `contents`: whether that wants them.
+    """
 
     def __init__(self, clean: Callable[[str], str] = redact) -> None:
         self._clean = clean
         self._finished: deque[OpenSpan] = deque()
         self._roots: dict[str, str] = {}  # open first spans, by trace
         self.dropped = 0
+        self.on_end: Callable[[OpenSpan], None] | None = None
+        self.contents = False
 
     def begin(self, name: str, parent: OpenSpan | None = None, **facts: Fact) -> OpenSpan:
         """A span that somebody ends: for what is not one block, such as a generator.
@@ -114,7 +146,7 @@ class Traces:
         if parent is not None:
             return OpenSpan(self._keep, parent.trace_id, parent.id, name, facts)
         trace_id, parent_id = self._place()
-        opened = OpenSpan(self._keep, trace_id or _new_id(8), parent_id, name, facts)
+        opened = OpenSpan(self._keep, trace_id or _new_id(32), parent_id, name, facts)
         if not parent_id:
             self._roots[opened.trace_id] = opened.id
         return opened
@@ -177,6 +209,8 @@ class Traces:
             self.dropped += 1
         else:
             self._finished.append(span)
+        if self.on_end is not None:
+            self.on_end(span)
 
 
 def _new_id(digits: int) -> str:

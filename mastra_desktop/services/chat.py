@@ -263,6 +263,7 @@ class ChatService:
         yield Searching(knowledge)
         found = await self._retriever.search_for(knowledge, query, budget=grounding.budget)
         grounding.found(found.sources)
+        reply.found(query, found.sources)
         yield SourcesFound(found.sources, found.notice)
 
     async def _begin(self, reply: Reply, begin: Begin) -> tuple[ReplyStarted, list[Message], tuple[str, ...]]:
@@ -337,13 +338,15 @@ class ChatService:
             path = history
             if reply.grounding is not None:
                 path = reply.grounding.prompted(history, provider.context_tokens)
-            return Prompt(
+            prompt = Prompt(
                 model_name,
                 build_messages(path, provider.context_tokens, keep_last=goes_on),
                 system=SYSTEM_PROMPT,
                 temperature=temperature,
                 continue_last=goes_on,
             )
+            reply.asked(prompt)
+            return prompt
 
         stream = partial(self._answers.stream, wanted=cached)
         return answering.answer(self._registry, reply.message.model_id, prompt_for, stream)

@@ -43,7 +43,9 @@ class CompletionService:
         """
 
         def prompt_for(_provider: Provider, name: str) -> Prompt:
-            return replace(prompt, model_name=name)
+            asked = replace(prompt, model_name=name)
+            passing.asked(asked)
+            return asked
 
         stream = partial(self._answers.stream, wanted=cached)
         ended = False

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mastra_desktop.ops.cache import Cache
     from mastra_desktop.paths import Paths
     from mastra_desktop.services.embedders import Embedders
+    from mastra_desktop.services.export import TraceExport
     from mastra_desktop.services.knowledge import KnowledgeService
     from mastra_desktop.services.providers import ProvidersService
     from mastra_desktop.store.database import Database
@@ -86,6 +87,7 @@ class HealthService:
         knowledge: KnowledgeService,
         embedders: Embedders,
         *,
+        export: TraceExport | None = None,
         owning: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -96,11 +98,12 @@ class HealthService:
         self._cache = cache
         self._knowledge = knowledge
         self._embedders = embedders
+        self._export = export
         self._owning = owning
         self._clock = clock
         self._kept: dict[str, tuple[float, Status]] = {}  # the last of each check in the history
 
-    async def check(self) -> Report:
+    async def full(self) -> Report:
         """Everything, tried in earnest: providers are asked, the index and the embedder are started.
 
         All at once; none raises. What is found goes into the history.
@@ -110,6 +113,7 @@ class HealthService:
             "vectors": partial(self._vectors, start=True),
             "embedder": partial(self._embedder, start=True),
         }
+        checks |= self._exported(start=True)
         for provider in self._providers.config.providers:
             checks[provider.id] = (
                 partial(self._provider, provider.id) if provider.enabled else self._switched_off
@@ -124,6 +128,7 @@ class HealthService:
             "vectors": partial(self._vectors, start=False),
             "embedder": partial(self._embedder, start=False),
         }
+        checks |= self._exported(start=False)
         health = {found.provider_id: found for found in self._providers.health()}
         for provider in self._providers.config.providers:
             state = health[provider.id].state if provider.id in health else None
@@ -153,6 +158,23 @@ class HealthService:
             "local_model": self._local_model,
             "disk": self._disk,
         }
+
+    def _exported(self, *, start: bool) -> dict[str, Run]:
+        """Only where traces are to go somewhere."""
+        export = self._export
+        if export is None or not export.state.url:
+            return {}
+
+        async def look() -> Finding:
+            state = await export.probe() if start else export.state
+            words = f"{state.sent:,} spans sent, {state.waiting:,} wait, {state.dropped:,} dropped."
+            if state.problem:
+                still = "Everything else: no answer waits for it."
+                return Status.DEGRADED, f"{state.problem} {words}", state.remedy, still
+            what = "with prompts and answers" if state.contents else "without contents"
+            return Status.HEALTHY, f"Traces go to {state.url}, {what}: {words}"
+
+        return {"otlp": look}
 
     async def _run(self, checks: Mapping[str, Run], patience_s: float, *, keep: bool = True) -> Report:
         timed = (_timed(name, run, patience_s) for name, run in checks.items())

@@ -11,6 +11,7 @@ from mastra_desktop.domain.events import ProvidersChanged
 from mastra_desktop.domain.models import LOCAL_PROVIDER_ID, ProviderTest
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.ops.redaction import redact
+from mastra_desktop.services.export import KEY, VARIABLES
 
 if TYPE_CHECKING:
     from mastra_desktop.ops.bus import Bus
@@ -64,17 +65,19 @@ class KeyService:
 
     async def state(self, provider_id: str) -> KeyState:
         """Where the provider's key is; also for one that is not configured."""
-        found = await self._secrets.find(provider_id, self._providers.key_variables(provider_id))
+        variables = VARIABLES if provider_id == KEY else self._providers.key_variables(provider_id)
+        found = await self._secrets.find(provider_id, variables)
         if found is None:
             return KeyState(provider_id)
         ends_with = found.key[-_SHOWN:] if len(found.key) >= _LEAST_TO_SHOW else ""
         return KeyState(provider_id, found.source, found.kept_in, ends_with)
 
     async def kept(self) -> list[KeyState]:
-        """Every key there is: of the configured providers, and those set for one that is still to come."""
+        """Every key there is: of the configured providers, those set for one that is still to come, and that
+        of the collector of traces."""
         named = [p.id for p in self._providers.config.providers]
         # A name with a dot is no provider's: the audit log's key is kept beside theirs.
-        waiting = (*(n for n in await self._secrets.kept_names() if "." not in n), *self._providers.kinds())
+        waiting = (*(n for n in await self._secrets.kept_names() if "." not in n), *self._providers.kinds(), KEY)
         states = [await self.state(id) for id in dict.fromkeys((*named, *waiting))]
         return [state for state in states if state.source]
 

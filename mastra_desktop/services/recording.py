@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -15,6 +15,7 @@ from mastra_desktop.domain.models import split_model_id
 from mastra_desktop.domain.replies import (
     AnswerEnd,
     FallbackTaken,
+    Prompt,
     ProviderEvent,
     ReasoningDelta,
     RetryScheduled,
@@ -28,6 +29,7 @@ from mastra_desktop.store import telemetry
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from mastra_desktop.domain.knowledge import Source
     from mastra_desktop.ops.metrics import Metrics
     from mastra_desktop.ops.traces import OpenSpan, Traces
 
@@ -108,11 +110,40 @@ class Watch:
         facts = _named(model_id) if model_id else {}
         self._step = self._recorder.traces.begin(name, self._span, **facts)
 
+    @property
+    def exporting(self) -> bool:
+        """Whether somebody wants `tell`, `asked` and `found`, which cost something."""
+        return self._recorder.traces.on_end is not None
+
+    def asked(self, prompt: Prompt) -> None:
+        """The model is sent this; noted only where an export wants contents."""
+        if self._recorder.traces.contents and self._step is not None:
+            self._step.more().prompt = prompt
+
+    def found(self, query: str, sources: tuple[Source, ...]) -> None:
+        """Knowledge was searched; noted as `asked` is."""
+        if self._recorder.traces.contents and self._step is not None:
+            extra = self._step.more()
+            extra.query, extra.sources = query, sources
+
+    def tell(
+        self, reason: str, text: Sequence[str], reasoning: Sequence[str], calls: tuple[ToolCall, ...] = ()
+    ) -> None:
+        """How the answer ended, and what it says, before `ended`."""
+        if self._step is None:
+            return
+        extra = self._step.more()
+        extra.finish_reason = reason
+        if self._recorder.traces.contents:
+            extra.text, extra.reasoning, extra.calls = "".join(text), "".join(reasoning), calls
+
     def retried(self, model_id: str) -> None:
         self.retries += 1
+        self._event("retry", **{"mastra.attempt": self.retries})
         self._recorder.metrics.retried(split_model_id(model_id)[0])
 
     def fell_back(self, from_id: str, to_id: str) -> None:
+        self._event("fallback", **_named(to_id))
         self._end_step(Outcome.FAILED)
         self._recorder.metrics.fell_back(split_model_id(from_id)[0])
         self.step("model", to_id)
@@ -128,6 +159,10 @@ class Watch:
             return
         self._ended = True
         with _quietly("answer not counted"):
+            if self.exporting:
+                self._span.more().record = record
+                if self._step is not None:
+                    self._step.more().record = record
             self._end_step(record.outcome)
             usage = Usage(
                 record.input_tokens,
@@ -157,6 +192,10 @@ class Watch:
             facts.update((name, value) for name, value in figures.items() if value)
             self._span.end(record.outcome, **facts)
 
+    def _event(self, name: str, **facts: str | float) -> None:
+        if self.exporting and self._step is not None:
+            self._step.more().events.append((time.time(), name, dict(facts)))
+
     def _end_step(self, outcome: Outcome) -> None:
         if self._step is not None:
             self._step.end(outcome)
@@ -174,11 +213,16 @@ class Passing:
         self._first_ms: float | None = None
         self._end: AnswerEnd | None = None
         self._code = ""
+        self._pieces: list[TextDelta | ReasoningDelta | ToolCall] = []  # where an export wants contents
+        self._keeping = recorder.traces.contents
+        self.asked = self._watch.asked
 
     def saw(self, event: ProviderEvent | FallbackTaken) -> None:
         if isinstance(event, TextDelta | ReasoningDelta | ToolCall):
             if self._first_ms is None:
                 self._first_ms = (time.perf_counter() - self._began) * 1000
+            if self._keeping:
+                self._pieces.append(event)
         elif isinstance(event, AnswerEnd):
             self._end = event
         elif isinstance(event, RetryScheduled):
@@ -197,6 +241,14 @@ class Passing:
             if self._code:
                 outcome = Outcome.FAILED if self._first_ms is None else Outcome.INTERRUPTED
             usage = self._end.usage if self._end else Usage()
+            if self._watch.exporting:
+                pieces = self._pieces
+                self._watch.tell(
+                    self._end.reason if self._end else outcome.value,
+                    [piece.text for piece in pieces if isinstance(piece, TextDelta)],
+                    [piece.text for piece in pieces if isinstance(piece, ReasoningDelta)],
+                    tuple(piece for piece in pieces if isinstance(piece, ToolCall)),
+                )
             provider, model = split_model_id(self._model_id)
             record = RequestRecord(
                 self._watch.id,

@@ -11,7 +11,7 @@ from mastra_desktop.domain.chat import Message, MessageState, Usage
 from mastra_desktop.domain.errors import ErrorInfo, MastraError, StreamCut
 from mastra_desktop.domain.knowledge import Source
 from mastra_desktop.domain.models import split_model_id
-from mastra_desktop.domain.replies import AnswerEnd, ReplyFailed, ReplyFinished
+from mastra_desktop.domain.replies import AnswerEnd, Prompt, ReplyFailed, ReplyFinished
 from mastra_desktop.domain.telemetry import Outcome, RequestRecord
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import messages, processes
@@ -110,6 +110,16 @@ class Reply:
         if self._watch is not None:
             self._watch.step(name, self.message.model_id if name == "model" else "")
 
+    def asked(self, prompt: Prompt) -> None:
+        """The model is sent this."""
+        if self._watch is not None:
+            self._watch.asked(prompt)
+
+    def found(self, query: str, sources: tuple[Source, ...]) -> None:
+        """Knowledge was searched for it."""
+        if self._watch is not None:
+            self._watch.found(query, sources)
+
     def drop(self) -> None:
         """It never began: there is no row to settle, and nothing to count."""
         self.settled = True
@@ -205,6 +215,8 @@ class Reply:
 
     def _count(self) -> None:
         if self._watch is not None and (record := self._record(self._watch)):
+            if self._watch.exporting:
+                self._watch.tell(self._reason, self._parts, self._reasoning)
             self._watch.ended(record)
 
     def _record(self, watch: Watch) -> RequestRecord | None:

@@ -43,6 +43,7 @@ def test_defaults_are_those_of_the_manual(home: Paths) -> None:
         },
         "server": {"enabled": False, "host": "127.0.0.1", "port": 0},
         "logging": {"level": "INFO", "max_bytes": 10485760, "backups": 5},
+        "telemetry": {"otlp_url": "", "otlp_contents": False},
         "local": {"model_path": "", "context_tokens": 0, "threads": 0, "idle_stop_s": 600},
         "providers": [],
     }

@@ -139,7 +139,7 @@ def test_a_provider_that_is_off_is_not_offered_and_not_asked(home: Paths) -> Non
             with pytest.raises(NotFound, match="switched off"):
                 await core.providers.listed("team")
             assert not (await core.providers.servers())[0].enabled
-            report = await core.health.check()
+            report = await core.health.full()
             assert next(c for c in report.checks if c.name == "team").detail == "Switched off."
             assert server.requests == []
             await core.providers.change_server("team", enabled=True, models=("one",))

@@ -32,7 +32,7 @@ def in_a_loop(test: Callable[P, Coroutine[object, object, None]]) -> Callable[P,
 
 
 async def _check(core: Core, name: str) -> tuple[Status, str]:
-    found = next(c for c in (await core.health.check()).checks if c.name == name)
+    found = next(c for c in (await core.health.full()).checks if c.name == name)
     return found.status, found.detail
 
 

@@ -222,7 +222,7 @@ class MetricsPane(QWidget):
 
     async def _check(self) -> None:
         try:
-            self.health.show_tried(await self._bridge.call(lambda core: core.health.check()))
+            self.health.show_tried(await self._bridge.call(lambda core: core.health.full()))
         finally:
             self.health.set_checking(False)
         self.feed.stale("health")
