@@ -77,7 +77,11 @@ class KeyService:
         of the collector of traces."""
         named = [p.id for p in self._providers.config.providers]
         # A name with a dot is no provider's: the audit log's key is kept beside theirs.
-        waiting = (*(n for n in await self._secrets.kept_names() if "." not in n), *self._providers.kinds(), KEY)
+        waiting = (
+            *(n for n in await self._secrets.kept_names() if "." not in n),
+            *self._providers.kinds(),
+            KEY,
+        )
         states = [await self.state(id) for id in dict.fromkeys((*named, *waiting))]
         return [state for state in states if state.source]
 
