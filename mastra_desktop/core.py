@@ -39,6 +39,7 @@ from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.completions import CompletionService
 from mastra_desktop.services.configuration import ConfigurationService, Part
 from mastra_desktop.services.conversations import ConversationsService
+from mastra_desktop.services.embedder_health import EmbedderHealth
 from mastra_desktop.services.embedders import Embedders
 from mastra_desktop.services.embedding import EmbeddingService
 from mastra_desktop.services.export import TraceExport
@@ -164,7 +165,7 @@ async def open_core(
         await providers.start()
         cache = _build_cache(loaded.config.cache, metrics)
         stack.push_async_callback(cache.aclose)
-        embedders = Embedders(paths.resources, registry, EmbeddingCache(cache))
+        embedders = Embedders(paths.resources, registry, EmbeddingCache(cache), EmbedderHealth(bus))
         stack.push_async_callback(embedders.aclose)
         memory: dict[str, Callable[[], int | None]] = {
             "model": providers.local_memory_bytes,

@@ -1,4 +1,4 @@
-"""`mastra-desktop knowledge add|search|list|remove|reindex`. Collections and documents go by name or id."""
+"""`mastra-desktop knowledge ...`: add, search, list, remove, reindex, retry. All go by name or id."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mastra_desktop.domain.errors import ErrorInfo, NotFound
+from mastra_desktop.domain.events import BusEvent, EmbedderChanged
 from mastra_desktop.domain.knowledge import Collection, Document, DocumentState, SearchMode
 from mastra_desktop.paths import Paths
 from mastra_desktop.services.as_json import collection_json, document_json, search_json, step_json
@@ -42,7 +43,7 @@ class KnowledgeCommands:
         self._print_json = print_json
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
-        verbs = parser.add_subparsers(metavar="add|search|list|remove|reindex", required=True)
+        verbs = parser.add_subparsers(metavar="add|search|list|remove|reindex|retry", required=True)
         add = verbs.add_parser("add", help="add files and folders, and wait until they are ready")
         add.add_argument("collection", metavar="COLLECTION", help="it is made when there is none")
         add.add_argument("paths", metavar="PATH", nargs="+", type=Path)
@@ -59,12 +60,15 @@ class KnowledgeCommands:
         remove.add_argument("document", metavar="DOCUMENT", nargs="?")
         reindex = verbs.add_parser("reindex", help="compute the meaning of every passage again")
         reindex.add_argument("collection", metavar="COLLECTION")
+        retry = verbs.add_parser("retry", help="try the documents that failed again")
+        retry.add_argument("collection", metavar="COLLECTION")
         for sub, run in (
             (add, self._add),
             (search, self._search),
             (listing, self._list),
             (remove, self._remove),
             (reindex, self._reindex),
+            (retry, self._retry),
         ):
             sub.add_argument("--json", action="store_true")
             sub.set_defaults(run=run)
@@ -91,7 +95,7 @@ class KnowledgeCommands:
                     steps.skip(path.name)
             for document in waiting:
                 steps.show(document)
-            await steps.follow(core.knowledge.wait([document.id for document in waiting]))
+            await _follow(core, steps, [document.id for document in waiting])
             return 1 if steps.failed else 0
 
         return self._with_core(paths, environ, run, purpose="knowledge add", access="own")
@@ -103,10 +107,19 @@ class KnowledgeCommands:
             ids = [document.id for document in before if document.state is not DocumentState.FAILED]
             await core.knowledge.reindex(collection.id)
             steps = _Steps(self._print_json if args.json else None)
-            await steps.follow(core.knowledge.wait(ids))
+            await _follow(core, steps, ids)
             return 1 if steps.failed else 0
 
         return self._with_core(paths, environ, run, purpose="knowledge reindex", access="own")
+
+    def _retry(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
+        async def run(core: Core) -> int:
+            collection = await core.knowledge.collection(args.collection)
+            steps = _Steps(self._print_json if args.json else None)
+            await _follow(core, steps, await core.knowledge.retry_failed(collection.id))
+            return 1 if steps.failed else 0
+
+        return self._with_core(paths, environ, run, purpose="knowledge retry", access="own")
 
     def _search(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
         async def run(core: Core) -> int:
@@ -207,6 +220,20 @@ class _Steps:
         if document is not None and document.state is DocumentState.READY:
             more = f"{document.passages} passages"
         print(f"{step['document']}: {step['state']}" + (f" ({more})" if more else ""), flush=True)
+
+
+async def _follow(core: Core, steps: _Steps, document_ids: Sequence[str]) -> None:
+    """Until each is ready or failed. Raises when all wait for what a person has to mend."""
+
+    def hear(event: BusEvent) -> None:
+        if isinstance(event, EmbedderChanged) and event.error is not None and event.error.retryable:
+            print(f"{_reason(event.error)} The documents wait for it.", file=sys.stderr, flush=True)
+
+    unsubscribe = core.bus.subscribe(hear)
+    try:
+        await steps.follow(core.knowledge.wait(document_ids, patient=False))
+    finally:
+        unsubscribe()
 
 
 async def _found_or_made(core: Core, name: str) -> Collection:

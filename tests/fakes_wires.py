@@ -109,7 +109,12 @@ def list_of_models(path: str, names: tuple[str, ...]) -> Script:
 
 
 def embeddings(path: str, body: dict[str, Any]) -> Script | None:
-    """[length of the text, place] for each text; None when the path is no request for embeddings."""
+    """[length of the text, place] for each text; None when the path is no request for embeddings.
+
+    A text that says UNWELCOME is refused.
+    """
+    if "UNWELCOME" in str(body.get("input")):
+        return status_script(400, "This text cannot be embedded", "invalid_request")
     if path.endswith(":batchEmbedContents"):
         texts = [asked["content"]["parts"][0]["text"] for asked in body["requests"]]
         rows: dict[str, Any] = {"embeddings": [{"values": [len(t), n]} for n, t in enumerate(texts)]}

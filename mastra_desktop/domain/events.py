@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mastra_desktop.domain.errors import ErrorInfo
 from mastra_desktop.domain.knowledge import Document
 
 
@@ -104,6 +105,14 @@ class VectorIndexChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbedderChanged:
+    """An embedder cannot be used for now, because of `error`; None: it works again."""
+
+    embedder_id: str
+    error: ErrorInfo | None
+
+
+@dataclass(frozen=True, slots=True)
 class BackupsChanged:
     """A backup was made, or old ones were thinned."""
 
@@ -127,6 +136,7 @@ BusEvent = (
     | CollectionChanged
     | DocumentChanged
     | VectorIndexChanged
+    | EmbedderChanged
     | BackupsChanged
     | ApiChanged
 )

@@ -5,20 +5,25 @@ General on purpose: knowledge uses it now, and whatever else compares meanings c
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
-from mastra_desktop.domain.errors import BadRequest, KnowledgeError
+from mastra_desktop.domain.errors import BadRequest, KnowledgeError, MastraError, ProviderTimeout
 from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, EmbedderInfo
 from mastra_desktop.providers.builtin_embedder import BuiltinEmbedder, available_embedders
+from mastra_desktop.services.embedder_health import EmbedderAway, holds_back
 
 if TYPE_CHECKING:
     from mastra_desktop.ops.embedding_cache import EmbeddingCache
     from mastra_desktop.providers import base
     from mastra_desktop.providers.registry import Registry
+    from mastra_desktop.services.embedder_health import EmbedderHealth
+
+TRY_S = 10.0
 
 Vector: TypeAlias = "array[float]"  # 3.11 cannot subscript it at run time
 
@@ -51,12 +56,18 @@ class RemoteEmbedder:
 
 
 class Embedders:
-    """Finds an embedder by id; the built-in ones are one process each, started when first used."""
+    """Finds an embedder by id; the built-in ones are one process each, started when first used.
 
-    def __init__(self, resources: Path, registry: Registry, cache: EmbeddingCache) -> None:
+    `health` hears how those of collections do, of documents and of questions.
+    """
+
+    def __init__(
+        self, resources: Path, registry: Registry, cache: EmbeddingCache, health: EmbedderHealth
+    ) -> None:
         self._resources = resources
         self._registry = registry
         self._cache = cache
+        self.health = health
         self._builtin: dict[str, BuiltinEmbedder] = {}
 
     def get(self, embedder_id: str) -> Embedder:
@@ -78,6 +89,51 @@ class Embedders:
         if not hasattr(provider, "embeddings"):
             raise BadRequest(f"{provider.id} offers no embeddings.", hint="Choose another provider for them.")
         return RemoteEmbedder(cast("base.Embedder", provider), model_name, embedder_id)
+
+    async def passages(self, embedder_id: str, texts: Sequence[str]) -> list[Vector]:
+        """The vectors of passages of a collection.
+
+        Raises EmbedderAway, which `health` knows more about, and a MastraError when it is these texts that
+        it refuses.
+        """
+        if self.health.error(embedder_id) is not None and not await self.try_out(embedder_id):
+            raise EmbedderAway("The embedding model is still away.")
+        try:
+            vectors = await self.get(embedder_id).embed_passages(texts)
+        except MastraError as error:
+            if holds_back(error):
+                self.health.failed(embedder_id, error)
+            elif await self.try_out(embedder_id):
+                raise
+            raise EmbedderAway(error.message) from error
+        self.health.works(embedder_id)
+        return vectors
+
+    async def try_out(self, embedder_id: str) -> bool:
+        """Asks for the vector of a word, for 10 s at most: others wait meanwhile. Whether it answered."""
+        try:
+            async with asyncio.timeout(TRY_S):
+                await self.get(embedder_id).embed_query("health")
+        except TimeoutError:
+            late = ProviderTimeout(f"{embedder_id} did not answer within {TRY_S:.0f} s.")
+            self.health.failed(embedder_id, self.health.error(embedder_id) or late)
+            return False
+        except MastraError as error:
+            self.health.failed(embedder_id, error)
+            return False
+        self.health.works(embedder_id)
+        return True
+
+    async def question(self, embedder_id: str, text: str) -> Vector:
+        """As `query`, for a search in collections: what becomes of it is told to `health`."""
+        try:
+            vector = await self.query(embedder_id, text)
+        except MastraError as error:
+            if holds_back(error):
+                self.health.failed(embedder_id, error)
+            raise
+        self.health.works(embedder_id)
+        return vector
 
     async def query(self, embedder_id: str, text: str) -> Vector:
         """The vector of what a person asked; the same question is computed once."""

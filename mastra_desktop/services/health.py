@@ -282,8 +282,9 @@ class HealthService:
         )
 
     async def _embedder(self, *, start: bool) -> Finding:
-        embedder_id = self._embedders.default_id()
-        info = next((found for found in self._embedders.infos() if found.id == embedder_id), None)
+        """The built-in one, and those that collections use."""
+        default_id = self._embedders.default_id()
+        info = next((found for found in self._embedders.infos() if found.id == default_id), None)
         if info is None or not info.installed:
             return (
                 Status.DEGRADED,
@@ -291,11 +292,23 @@ class HealthService:
                 "Install Mastra Desktop anew.",
                 "Knowledge is found by its words.",
             )
+        used = {c.embedder_id for c in await self._knowledge.collections() if c.documents or c.adding}
+        used |= {default_id}
         if start:
-            await self._embedders.get(embedder_id).embed_query("health")
-            return Status.HEALTHY, f"{info.name}, embeds."
+            await asyncio.gather(*(self._embedders.try_out(embedder_id) for embedder_id in used))
+        away = self._embedders.health.away()
+        if broken := [(embedder_id, away[embedder_id]) for embedder_id in sorted(used & away.keys())]:
+            return (
+                Status.DEGRADED,
+                " ".join(f"{embedder_id}: {error.message}" for embedder_id, error in broken),
+                " ".join(dict.fromkeys(error.hint for _, error in broken if error.hint)),
+                "Knowledge is found by its words; documents that wait go on once it answers.",
+            )
+        others = "".join(f", {embedder_id}" for embedder_id in sorted(used - {default_id}))
+        if start:
+            return Status.HEALTHY, f"{info.name}{others}, embeds."
         running = "running" if self._embedders.memory_bytes() else "starts when it is needed"
-        return Status.HEALTHY, f"{info.name}, {running}."
+        return Status.HEALTHY, f"{info.name}{others}, {running}."
 
     async def _local_model(self) -> Finding:
         info = await self._providers.local_model()

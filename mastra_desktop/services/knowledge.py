@@ -10,15 +10,9 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urldefrag, urlsplit
 
-from mastra_desktop.domain.errors import BadRequest, KnowledgeError, NotFound
-from mastra_desktop.domain.events import (
-    BusEvent,
-    CollectionChanged,
-    DocumentChanged,
-    VectorIndexChanged,
-)
+from mastra_desktop.domain.errors import BadRequest, ErrorInfo, KnowledgeError, MastraError, NotFound
+from mastra_desktop.domain.events import CollectionChanged, DocumentChanged, VectorIndexChanged
 from mastra_desktop.domain.knowledge import (
     Collection,
     Document,
@@ -31,6 +25,7 @@ from mastra_desktop.domain.knowledge import (
 )
 from mastra_desktop.services.knowledge_files import Added, Adding, OnSameName
 from mastra_desktop.services.knowledge_index import space_of
+from mastra_desktop.services.knowledge_waiting import follow
 from mastra_desktop.services.knowledge_watch import FolderWatch
 from mastra_desktop.store import documents, knowledge
 
@@ -42,9 +37,6 @@ if TYPE_CHECKING:
     from mastra_desktop.services.knowledge_pipeline import Pipeline
     from mastra_desktop.services.knowledge_search import KnowledgeSearch
     from mastra_desktop.store.database import Database
-
-LOOK_S = 2.0
-SETTLED = (DocumentState.READY, DocumentState.FAILED)
 
 
 class KnowledgeService:
@@ -270,53 +262,24 @@ class KnowledgeService:
     async def add_url(self, collection_id: str, url: str) -> Document:
         """Queues a page. Raises BadRequest for what is no web address."""
         pipeline = self._owned()
-        parts = urlsplit(url.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadRequest(
-                f"“{url}” is no web address.", hint="An address begins with https:// or http://."
-            )
-        # With its query: pages of one address that differ in it only are different ones.
-        name = parts.hostname + parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
-        document = await self._adding.add_source(collection_id, urldefrag(url.strip()).url, name)
+        document = await self._adding.add_page(collection_id, url.strip())
         pipeline.start()
         return document
 
-    async def wait(self, document_ids: Iterable[str]) -> AsyncGenerator[Document]:
-        """Yields what becomes of these documents until each is ready or failed; a removed one is left out."""
-        waiting = set(document_ids)
-        changes: asyncio.Queue[Document] = asyncio.Queue()
+    def wait(self, document_ids: Iterable[str], *, patient: bool = True) -> AsyncGenerator[Document]:
+        """Yields what becomes of these documents until each is ready or failed; a removed one is left out.
 
-        def hear(event: BusEvent) -> None:
-            if isinstance(event, DocumentChanged) and event.document.id in waiting:
-                changes.put_nowait(event.document)
+        Not `patient`: raises once all of them wait for an embedder that a person has to mend, such as one
+        that refuses its key.
+        """
+        return follow(self._db, self._bus, document_ids, None if patient else self._hindrance)
 
-        unsubscribe = self._bus.subscribe(hear)
-        try:
-            for document_id in tuple(waiting):
-                try:
-                    changes.put_nowait(await self.document(document_id))
-                except NotFound:
-                    waiting.discard(document_id)
-            while waiting:
-                try:
-                    document = await asyncio.wait_for(changes.get(), LOOK_S)
-                except TimeoutError:  # removed, or another process did it: nobody tells that here
-                    for document_id in tuple(waiting):
-                        try:
-                            found = await self.document(document_id)
-                        except NotFound:
-                            waiting.discard(document_id)
-                            continue
-                        if self._db.path is None or found.state in SETTLED:
-                            changes.put_nowait(found)
-                    continue
-                if document.id not in waiting:
-                    continue
-                yield document
-                if document.state in SETTLED:
-                    waiting.discard(document.id)
-        finally:
-            unsubscribe()
+    async def _hindrance(self, document: Document) -> MastraError | None:
+        if document.state is not DocumentState.EMBEDDING:
+            return None
+        collection = await self._db.read(knowledge.collection, document.collection_id)
+        error = self._embedders.health.error(collection.embedder_id)
+        return error if error is not None and not error.retryable else None
 
     async def cancel(self, document_id: str) -> None:
         """Stops adding it. An earlier version stays."""
@@ -330,6 +293,15 @@ class KnowledgeService:
         await self._db.write(documents.retry, document_id, int(self._clock() * 1e6))
         await self._tell(document_id)
         pipeline.start()
+
+    async def retry_failed(self, collection_id: str) -> list[str]:
+        """Tries every failed document of a collection again; returns their ids."""
+        pipeline = self._owned()
+        now = int(self._clock() * 1e6)
+        ids = await self._db.write(documents.retry_failed, collection_id, now)
+        self._bus.publish(CollectionChanged(collection_id))
+        pipeline.start()
+        return ids
 
     async def remove(self, document_id: str) -> None:
         """Hides it at once; `restore` brings it back for 30 days."""
@@ -345,6 +317,16 @@ class KnowledgeService:
         await self._db.write(documents.restore_document, document_id)
         await self._tell(document_id)
         pipeline.start()
+
+    async def restore_all(self, removed: Iterable[Document]) -> list[tuple[Document, ErrorInfo]]:
+        """Brings back what can be; returns the others with the reason of each."""
+        failed = []
+        for document in removed:
+            try:
+                await self.restore(document.id)
+            except (BadRequest, NotFound) as error:
+                failed.append((document, error.info))
+        return failed
 
     async def _tell(self, document_id: str) -> None:
         document = await self.document(document_id)
@@ -375,6 +357,10 @@ class KnowledgeService:
 
     def embedders(self) -> tuple[EmbedderInfo, ...]:
         return self._embedders.infos()
+
+    def embedders_away(self) -> dict[str, ErrorInfo]:
+        """Embedders of collections that cannot be used for now, and why; EmbedderChanged tells changes."""
+        return self._embedders.health.away()
 
     def index_state(self) -> VectorIndexChanged | None:
         """None where another process owns the index."""

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urldefrag, urlsplit
 
-from mastra_desktop.domain.errors import ErrorInfo, KnowledgeError
+from mastra_desktop.domain.errors import BadRequest, ErrorInfo, KnowledgeError
 from mastra_desktop.domain.events import CollectionChanged, DocumentChanged
 from mastra_desktop.domain.knowledge import Document, DocumentState
 from mastra_desktop.store import documents, knowledge
@@ -76,8 +77,16 @@ class Adding:
             tuple((path, what) for path, what in outcomes if isinstance(what, ErrorInfo)),
         )
 
-    async def add_source(self, collection_id: str, source: str, name: str) -> Document:
-        """Queues an address; the same one is read anew and replaced."""
+    async def add_page(self, collection_id: str, url: str) -> Document:
+        """Queues an address; the same one is read anew and replaced. BadRequest for what is none."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadRequest(
+                f"“{url}” is no web address.", hint="An address begins with https:// or http://."
+            )
+        # With its query: pages of one address that differ in it only are different ones.
+        name = parts.hostname + parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
+        source = urldefrag(url).url
         document = await self._db.write(
             self._row, collection_id, source, name, 0, "", int(self._clock() * 1e6), "keep_both"
         )
@@ -110,9 +119,14 @@ class Adding:
         same: OnSameName,
     ) -> Document | Literal["unchanged", "clash"]:
         old = documents.find_source(conn, collection_id, source)
-        if old is None and digest and documents.same_content(conn, collection_id, digest):
+        twin = documents.same_content(conn, collection_id, digest) if old is None and digest else None
+        if twin is not None and (twin.state is not DocumentState.FAILED or priority == WATCHED):
             return "unchanged"  # the same content under another name or elsewhere
-        if old is None and (other := documents.same_name(conn, collection_id, name)):
+        other = documents.same_name(conn, collection_id, name) if old is None else None
+        if twin is not None:  # the copy is tried in the place of what failed
+            if other is not None and other.id != twin.id:
+                name = _free_name(conn, collection_id, name)
+        elif other is not None:
             if same == "ask":
                 return "clash"
             if same == "replace":
@@ -134,7 +148,7 @@ class Adding:
             sha256=digest,
             priority=priority,
             now=self._clock(),
-            replaces=old.id if old else None,
+            replaces=replaced.id if (replaced := old or twin) else None,
             place=self._db.me.place if digest else "",  # a page can be fetched from everywhere
         )
 

@@ -25,8 +25,9 @@ from mastra_desktop.domain.knowledge import (
     DocumentState,
 )
 from mastra_desktop.ops.logging import get_logger
+from mastra_desktop.services.embedder_health import EmbedderAway
 from mastra_desktop.services.embedders import packed
-from mastra_desktop.store import documents, embeddings, knowledge
+from mastra_desktop.store import document_texts, documents, embeddings, knowledge
 
 if TYPE_CHECKING:
     from mastra_desktop.ingest.read_process import ReadingProcess
@@ -41,7 +42,6 @@ REMOTE_BATCH = 64
 TRASH_S = 30 * 24 * 3600.0
 PROGRESS_S = 0.25  # between two events of one document
 BACK_OFF_S = 5.0
-LONGEST_REST_S = 60.0  # of an embedder that is away
 INDEX_RETRY_S = 10.0
 
 log = get_logger(__name__)
@@ -72,6 +72,7 @@ class Pipeline:
         self._clock = clock
         self._to_read = asyncio.Event()
         self._to_embed = asyncio.Event()
+        embedders.health.on_due = self._to_embed.set
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._claim = asyncio.Lock()
@@ -79,7 +80,6 @@ class Pipeline:
         self._passwords: dict[str, str] = {}  # given with a retry; forgotten once used
         self._told: dict[str, float] = {}
         self._left: list[str] = []  # documents to give back
-        self._away: dict[str, tuple[float, int]] = {}  # embedder -> (time.monotonic() to try it again, tries)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -193,7 +193,7 @@ class Pipeline:
                 read, spans = await self._reading.read(
                     path, tokenizer=tokenizer, password=password, on_progress=progress
                 )
-            await documents.store_long_text(self._db, job.id, read=read, spans=spans, now=self._clock())
+            await document_texts.store_long_text(self._db, job.id, read=read, spans=spans, now=self._clock())
         except MastraError as error:
             if error.code == "storage":
                 raise
@@ -232,48 +232,48 @@ class Pipeline:
 
     async def _embed_next(self) -> None:
         self._to_embed.clear()  # before the look: what is read during it is not missed
-        now = time.monotonic()
-        away = {id: until - now for id, (until, _) in self._away.items() if until > now}
-        job = await self._db.read(documents.next_embedding, self._db.me, besides=away)
+        rests = self._embedders.health.rests()
+        job = await self._db.read(documents.next_embedding, self._db.me, besides=rests)
         if job is None:
-            while await self._db.write(knowledge.purge_deleted, self._clock() - TRASH_S):
-                pass
-            in_step = await self._index.try_to_catch_up(only_if_behind=True)
-            waits = [*away.values(), *([] if in_step else [INDEX_RETRY_S])]
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._to_embed.wait(), min(waits, default=None))
+            await self._wait_for_work()
             return
         if not await self._db.write(documents.take, self._db.me, job.id):
             return  # another computer was faster
         try:
-            collection = await self._db.read(knowledge.collection, job.collection_id)
-            try:
-                await self._embed_batch(job, collection)
-            except MastraError as error:
-                if error.code == "storage" or isinstance(error, NotFound):
-                    raise
-                if error.retryable:
-                    self._rest(collection.embedder_id, error)
-                else:
-                    await self._fail(job, error.info)
-            except Exception as error:  # a bug, or an answer nobody expects: fails this document only
-                log.exception("a document could not be embedded", document_id=job.id)
-                await self._fail(job, describe(error))
-            else:
-                self._away.pop(collection.embedder_id, None)
-        except NotFound as error:  # removed meanwhile, or its provider was
+            await self._embed(job)
+        except NotFound:
             if await self._exists(job):
-                await self._fail(job, error.info)
+                raise
         finally:
             with suppress(MastraError):  # it is this process's turn again then, once the database is back
                 await self._db.write(documents.give_back, self._db.me, job.id)
 
-    def _rest(self, embedder_id: str, error: MastraError) -> None:
-        """It is asked again in a while; other embedders go on meanwhile."""
-        tries = self._away.get(embedder_id, (0.0, 0))[1]
-        rest_s = max(min(BACK_OFF_S * 2**tries, LONGEST_REST_S), error.retry_after_s or 0.0)
-        self._away[embedder_id] = time.monotonic() + rest_s, min(tries + 1, 10)
-        log.warning("an embedder rests", embedder=embedder_id, message=error.message, rest_s=rest_s)
+    async def _wait_for_work(self) -> None:
+        """Tidies up, and tries those embedders again that were away: a window says so until they are back."""
+        while await self._db.write(knowledge.purge_deleted, self._clock() - TRASH_S):
+            pass
+        health = self._embedders.health
+        for embedder_id in health.due():
+            await self._embedders.try_out(embedder_id)
+        in_step = await self._index.try_to_catch_up(only_if_behind=True)
+        waits = [*health.rests().values(), *([] if in_step else [INDEX_RETRY_S])]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._to_embed.wait(), min(waits, default=None))
+
+    async def _embed(self, job: Document) -> None:
+        """The next batch of a document. It waits while its embedder is away, and fails for its own faults."""
+        collection = await self._db.read(knowledge.collection, job.collection_id)
+        try:
+            await self._embed_batch(job, collection)
+        except EmbedderAway as error:
+            log.info("a document waits for its embedder", document_id=job.id, message=error.message)
+        except MastraError as error:
+            if error.code == "storage" or not await self._exists(job):
+                raise
+            await self._fail(job, error.info)
+        except Exception as error:  # a bug, or an answer nobody expects: fails this document only
+            log.exception("a document could not be embedded", document_id=job.id)
+            await self._fail(job, describe(error))
 
     async def _exists(self, job: Document) -> bool:
         try:
@@ -286,8 +286,8 @@ class Pipeline:
         size = BATCH.get(collection.embedder_id, REMOTE_BATCH)
         passages = await self._db.read(embeddings.pending_passages, job.id, size)
         if passages:
-            embedder = self._embedders.get(collection.embedder_id)
-            vectors = await embedder.embed_passages([passage.text for passage in passages])
+            texts = [passage.text for passage in passages]
+            vectors = await self._embedders.passages(collection.embedder_id, texts)
             lengths = {len(vector) for vector in vectors}
             if lengths != {collection.dimension or len(vectors[0])}:
                 raise KnowledgeError(

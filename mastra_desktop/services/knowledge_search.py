@@ -130,7 +130,7 @@ class KnowledgeSearch:
 
     async def _nearest(self, collection: Collection, query: str, limit: int) -> Ranking:
         assert self._index is not None  # noqa: S101  # checked by the caller
-        vector = await self._embedders.query(collection.embedder_id, query)
+        vector = await self._embedders.question(collection.embedder_id, query)
         space = space_of(collection.id, collection.embedder_id)
         return await self._index.vectors.query(space, packed(vector), limit)
 

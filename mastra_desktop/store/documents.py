@@ -1,21 +1,16 @@
-"""Documents of collections: what waits, their text, and one taking another's place.
-
-A document's words may be found from `store_text` on; of one that replaces another, from `finish` on, which
-in the same step takes the other away.
-"""
+"""Documents of collections: what waits, and one taking another's place. Their texts: `document_texts.py`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from mastra_desktop.domain.errors import BadRequest, ErrorInfo, KnowledgeError, NotFound
-from mastra_desktop.domain.knowledge import Document, DocumentState, DocumentText, PassageSpan, ReadText
-from mastra_desktop.store import knowledge, passages, processes, schema
+from mastra_desktop.domain.errors import BadRequest, ErrorInfo, NotFound
+from mastra_desktop.domain.knowledge import Document, DocumentState, DocumentText
+from mastra_desktop.store import knowledge, processes, schema
 from mastra_desktop.store.knowledge_rows import (
     DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
@@ -26,21 +21,12 @@ from mastra_desktop.store.message_rows import error_json
 from mastra_desktop.store.processes import NOBODY, Me
 from mastra_desktop.store.words import clean
 
-if TYPE_CHECKING:
-    from mastra_desktop.store.database import Database
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
 CLAIM = "document:"  # what names the claim on a document begins with
-
-PASSAGES_AT_ONCE = 200  # of one transaction: 0.1 s on a busy machine, so that other writes go between
 
 _c = schema.collections.c
 _d = schema.documents.c
 _p = schema.passages.c
 _t = schema.document_texts.c
-_NO_TEXT_MARK = re.compile("[\0\ud800-\udfff]")
 _SELECT: sa.Select[Any] = (
     select(*DOCUMENT_COLUMNS)
     .join(schema.collections, _c.id == _d.collection_id)
@@ -199,13 +185,13 @@ def at_place(conn: Connection, collection_id: str, place: str) -> list[Document]
 
 def set_progress(conn: Connection, id: str, state: DocumentState, done: int, of: int) -> Document:
     """Raises `NotFound` when it was deleted meanwhile."""
-    _change(conn, id, state=state.value, done=done, total=of)
+    change(conn, id, state=state.value, done=done, total=of)
     return document(conn, id)
 
 
 def fail(conn: Connection, id: str, error: ErrorInfo) -> Document:
     """Gives it up for now; what it replaces stays. Raises `NotFound`."""
-    _change(conn, id, state=DocumentState.FAILED.value, error=error_json(error))
+    change(conn, id, state=DocumentState.FAILED.value, error=error_json(error))
     return document(conn, id)
 
 
@@ -221,8 +207,24 @@ def retry(conn: Connection, id: str, priority: int) -> Document:
     done = conn.execute(has_text).scalar()
     state = DocumentState.QUEUED if done is None else DocumentState.EMBEDDING
     total = _d.passages if done is not None else 0
-    _change(conn, id, state=state.value, error=None, priority=priority, done=done or 0, total=total)
+    change(conn, id, state=state.value, error=None, priority=priority, done=done or 0, total=total)
     return document(conn, id)
+
+
+def retry_failed(conn: Connection, collection_id: str, priority: int) -> list[str]:
+    """As `retry`, of all failed documents of a collection; returns their ids. Raises `NotFound`."""
+    knowledge.collection(conn, collection_id)
+    mine = (
+        _d.collection_id == collection_id,
+        _d.state == DocumentState.FAILED.value,
+        _d.deleted_at.is_(None),
+    )
+    ids = list(conn.execute(select(_d.id).where(*mine).order_by(_d.seq)).scalars())
+    again = update(schema.documents).where(*mine).values(error=None, priority=priority)
+    embedding = {"state": DocumentState.EMBEDDING.value, "done": _d.embedded, "total": _d.passages}
+    conn.execute(again.where(_d.passages > 0).values(embedding))
+    conn.execute(again.values(state=DocumentState.QUEUED.value, done=0, total=0))
+    return ids
 
 
 def reset_unfinished(conn: Connection) -> int:
@@ -233,82 +235,19 @@ def reset_unfinished(conn: Connection) -> int:
     return _requeue(conn, _d.id.not_in(processes.held(conn, CLAIM)))
 
 
-def store_text(
-    conn: Connection, id: str, *, read: ReadText, spans: Sequence[PassageSpan], now: float
-) -> Document:
-    """Text, passages and words in one transaction. Raises `KnowledgeError` without text, `NotFound`.
-
-    For long documents `store_long_text` does the same without keeping the writer.
-    """
-    _must_have(spans)
-    while clear_text(conn, id):
-        pass
-    begin_text(conn, id, read)
-    add_passages(conn, id, read.text, spans)
-    return end_text(conn, id, len(spans), now)
-
-
-async def store_long_text(
-    database: Database, id: str, *, read: ReadText, spans: Sequence[PassageSpan], now: float
-) -> Document:
-    """As `store_text`, in many short transactions; nothing of it can be found before the last.
-
-    Each asks whether the claim on it still holds: raises `NotFound` when another process went on with it.
-
-    Cut short, it begins anew: `reset_unfinished` queues the document and what is there is taken out first.
-    """
-    _must_have(spans)
-    me = database.me
-    while await database.write(_held(clear_text, me, id), id):
-        pass
-    await database.write(_held(begin_text, me, id), id, read)
-    for at in range(0, len(spans), PASSAGES_AT_ONCE):
-        piece = spans[at : at + PASSAGES_AT_ONCE]
-        await database.write(_held(add_passages, me, id), id, read.text, piece)
-    return await database.write(_held(end_text, me, id), id, len(spans), now)
-
-
-def clear_text(conn: Connection, id: str, limit: int = PASSAGES_AT_ONCE) -> int:
-    """Takes out what an earlier reading left, up to `limit` passages; returns how many, 0 at the end."""
-    seq, collection_id, embedder_id, _ = _place(conn, id)
-    return passages.remove(conn, seq, collection_id, embedder_id, limit)
-
-
-def begin_text(conn: Connection, id: str, read: ReadText) -> None:
-    """Stores the whole text. The document is not to be found until `end_text`."""
-    seq = _place(conn, id)[0]
-    conn.execute(sa.delete(schema.document_texts).where(_t.document_seq == seq))
-    conn.execute(insert(schema.document_texts), {"document_seq": seq, "text": _storable(read.text)})
-    size = len(read.text.encode("utf-8", "replace"))
-    _change(conn, id, summary=clean(read.summary), text_bytes=size, searchable=0, passages=0, embedded=0)
-
-
-def add_passages(conn: Connection, id: str, whole: str, spans: Sequence[PassageSpan]) -> None:
-    """Stores some of its passages and their words."""
-    passages.add(conn, _place(conn, id)[0], _storable(whole), spans)
-
-
-def end_text(conn: Connection, id: str, count: int, now: float) -> Document:
-    """Its words can be found from now on, unless it replaces another document; its vectors follow."""
-    searchable = int(_place(conn, id)[3] is None)
-    counts = {"done": 0, "total": count, "passages": count, "searchable": searchable}
-    _change(conn, id, **counts, state=DocumentState.EMBEDDING.value, error=None, changed_at=now)
-    return document(conn, id)
-
-
 def finish(conn: Connection, id: str, now: float) -> Document:
     """Ready. What it replaces is gone in the same step; `purge_deleted` clears that away later."""
-    replaces = _place(conn, id)[3]
+    replaces = place_of(conn, id)[3]
     if replaces:
         _change_any(conn, replaces, deleted_at=knowledge.GONE, searchable=0)
     ready = {"state": DocumentState.READY.value, "done": _d.passages, "total": _d.passages}
-    _change(conn, id, **ready, searchable=1, replaces=None, error=None, changed_at=now)
+    change(conn, id, **ready, searchable=1, replaces=None, error=None, changed_at=now)
     return document(conn, id)
 
 
 def delete_document(conn: Connection, id: str, now: float) -> None:
     """Hides it. Raises `NotFound`, also when it is hidden already."""
-    _change(conn, id, deleted_at=now)
+    change(conn, id, deleted_at=now)
 
 
 def restore_document(conn: Connection, id: str) -> Document:
@@ -355,49 +294,28 @@ def _next(
     return None if row is None else document_from_row(row)
 
 
-def _held(
-    fn: Callable[Concatenate[Connection, P], T], me: Me, id: str
-) -> Callable[Concatenate[Connection, P], T]:
-    def only_while_held(conn: Connection, /, *args: P.args, **kw: P.kwargs) -> T:
-        if me.id:
-            processes.must_hold(conn, me, CLAIM + id)
-        return fn(conn, *args, **kw)
-
-    return only_while_held
-
-
 def _requeue(conn: Connection, which: sa.ColumnElement[bool]) -> int:
     reading = (DocumentState.READING.value, DocumentState.SPLITTING.value)
     again = update(schema.documents).where(_d.state.in_(reading), which)
     return conn.execute(again.values(state=DocumentState.QUEUED.value, done=0, total=0)).rowcount
 
 
-def _place(conn: Connection, id: str) -> tuple[int, str, str, str | None]:
+def place_of(conn: Connection, id: str) -> tuple[int, str, str, str | None]:
+    """Its number, collection, embedder, and what it replaces. Raises `NotFound`."""
     row = conn.execute(_PLACE, {"id_": id}).first()
     if row is None:
         raise _missing(id)
     return row[0], row[1], row[2], row[3]
 
 
-def _change(conn: Connection, id: str, **values: Any) -> None:
+def change(conn: Connection, id: str, **values: Any) -> None:
+    """Sets columns. Raises `NotFound`."""
     if conn.execute(_UPDATE.values(values), {"id_": id}).rowcount == 0:
         raise _missing(id)
 
 
 def _change_any(conn: Connection, id: str, **values: Any) -> None:
     conn.execute(update(schema.documents).where(_d.id == id).values(values))
-
-
-def _must_have(spans: Sequence[PassageSpan]) -> None:
-    if not spans:
-        raise KnowledgeError(
-            "There is no text in this file.", hint="Scanned pages need text recognition (OCR)."
-        )
-
-
-def _storable(text: str) -> str:
-    """`text` as every database can keep it, character for character: passages count in it."""
-    return _NO_TEXT_MARK.sub("\ufffd", text)
 
 
 def _missing(id: str) -> NotFound:

@@ -21,6 +21,7 @@ from mastra_desktop.domain.events import (
     ConfigRefused,
     ConversationChanged,
     DocumentChanged,
+    EmbedderChanged,
     KeysLocked,
     LocalModelChanged,
     ProviderHealthChanged,
@@ -235,6 +236,7 @@ class MainWindow(QMainWindow):
             pane = KnowledgePane(self._theme, self._icons, self._state, self, self.tasks)
             pane.notice.connect(self.toasts.show_toast)
             pane.failed.connect(self._report)
+            pane.settings_wanted.connect(self._open_provider)
             pane.progress.connect(lambda words: self.status.set_item("adding", words, "file-up"))
             pane.set_window_width(self.width())
             self.pages.addWidget(pane)
@@ -254,6 +256,10 @@ class MainWindow(QMainWindow):
             self.pages.addWidget(pane)
             self.metrics = pane
         return self.metrics
+
+    def _open_provider(self, provider_id: str) -> None:
+        self.show_page("settings")
+        cast("SettingsPane", self.settings_pane).open_provider(provider_id)
 
     def _open_chat(self, conversation_id: str, message_id: str) -> None:
         self.show_page("chat")
@@ -365,7 +371,7 @@ class MainWindow(QMainWindow):
                     self._ask_passphrase()
                 case ProviderHealthChanged():
                     self.model_status.show_health(event)
-                case DocumentChanged() | CollectionChanged() | VectorIndexChanged():
+                case DocumentChanged() | CollectionChanged() | VectorIndexChanged() | EmbedderChanged():
                     if isinstance(event, CollectionChanged):
                         self.chat.knowledge.refresh()
                     if self.knowledge is not None:

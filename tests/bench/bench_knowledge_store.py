@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from mastra_desktop.domain.events import VectorIndexState
 from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, PassageSpan, ReadText
-from mastra_desktop.store import documents, knowledge, passages
+from mastra_desktop.store import document_texts, documents, knowledge, passages
 from mastra_desktop.store.database import Database
 from mastra_desktop.store.vectors import Vectors
 from tests.bench.measuring import percentile, tell
@@ -74,7 +74,7 @@ async def fill(database: Database, english: Zipf, chinese: Zipf) -> float:
         numbers: dict[str, Any] = {"size_bytes": 1, "sha256": str(n), "priority": 0, "now": 1.0}
         await database.write(documents.add_document, **about, **numbers)
         start = time.perf_counter()
-        await documents.store_long_text(database, f"d{n}", read=read, spans=spans, now=1.0)
+        await document_texts.store_long_text(database, f"d{n}", read=read, spans=spans, now=1.0)
         took += time.perf_counter() - start
     return PASSAGES / took
 

@@ -28,7 +28,7 @@ from mastra_desktop.domain.knowledge import (
     ReadText,
 )
 from mastra_desktop.services.retrieval import CANDIDATES, fuse, is_relevant, trust_in
-from mastra_desktop.store import documents, knowledge, passages
+from mastra_desktop.store import document_texts, documents, knowledge, passages
 from mastra_desktop.store.database import Database
 from tests.bench.measuring import percentile, tell
 from tests.bench.retrieval_sets import Quality, RetrievalSet, Vectors, load, quality
@@ -59,7 +59,7 @@ def fill(conn: Connection, chosen: RetrievalSet) -> None:
             now=1.0,
         )
         read = ReadText(text, (Block(BlockKind.PARAGRAPH, 0, len(text)),))
-        documents.store_text(conn, name, read=read, spans=(PassageSpan(0, 0, len(text), 0),), now=1.0)
+        document_texts.store_text(conn, name, read=read, spans=(PassageSpan(0, 0, len(text), 0),), now=1.0)
 
 
 class Words:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from mastra_desktop.domain.knowledge import (
     SearchMode,
 )
 from tests.cores import core_over, make_home
-from tests.fakes import ScriptedProvider
 
 STORAGE = (
     "# Laboratory\n\n## Samples\n\nA water sample may be stored for no more than 36 hours at 4 degrees.\n"
@@ -51,6 +50,11 @@ async def added(core: Core, collection: Collection, *paths: Path, **more: Any) -
     found = await core.knowledge.add(collection.id, paths, **more)
     last = {d.id: d async for d in core.knowledge.wait(d.id for d in found.documents)}
     return [last[d.id] for d in found.documents]
+
+
+async def ended(core: Core, documents: Iterable[Document]) -> None:
+    async for _ in core.knowledge.wait(d.id for d in documents):
+        pass
 
 
 async def until(core: Core, collection: Collection, names: set[str]) -> None:
@@ -147,6 +151,14 @@ def test_one_bad_file_fails_alone(tmp_path: Path) -> None:
         assert now.failed == 1
         again = await core.knowledge.add(collection.id, [bad])
         assert [d.id for d in again.documents] == [failed.id]  # the same document, once more
+        await ended(core, again.documents)
+        assert await core.knowledge.retry_failed(collection.id) == [failed.id]
+        await ended(core, again.documents)
+        copy = write(tmp_path, "else/copy.pdf", bad.read_text())
+        (second,) = (await core.knowledge.add(collection.id, [copy])).documents  # tried, not "unchanged"
+        await ended(core, [second])
+        names = {d.name for d in await core.knowledge.documents(collection.id)}
+        assert names == {"lab.md", "copy.pdf"}  # in the place of what failed
 
     over_core(tmp_path, check)
 
@@ -163,6 +175,13 @@ def test_removing_and_bringing_back(tmp_path: Path) -> None:
         assert not (await core.knowledge.search([collection.id], "water sample")).hits
         await core.knowledge.restore(document.id)
         assert (await core.knowledge.search([collection.id], "water sample")).hits
+        (other,) = await added(core, collection, write(tmp_path, "prices.md", PRICES))
+        for one in (document, other):
+            await core.knowledge.remove(one.id)
+        await added(core, collection, path)  # again: bringing the first back would make two of it
+        failed = await core.knowledge.restore_all([document, other])
+        assert [(d.name, why.code) for d, why in failed] == [("lab.md", "bad_request")]
+        assert {d.name for d in await core.knowledge.documents(collection.id)} == {"lab.md", "prices.md"}
         await core.knowledge.remove_collection(collection.id)
         assert await core.knowledge.collections() == []
         with pytest.raises(BadRequest):
@@ -283,24 +302,6 @@ def test_an_embedder_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
                 ready = [d async for d in core.knowledge.wait([first.id])][-1]
             assert ready.state is DocumentState.READY
             assert (await core.knowledge.document(last.id)).state is DocumentState.EMBEDDING
-
-    asyncio.run(main())
-
-
-@pytest.mark.slow
-def test_an_embedder_that_refuses_fails_its_documents(tmp_path: Path) -> None:
-    """A refused key ends as failed, with the reason; words are found."""
-
-    async def main() -> None:
-        with ScriptedProvider(keys=("another",)) as server:
-            async with core_over(make_home(tmp_path, server.base_url)) as core:
-                collection = await core.knowledge.create_collection("Far", embedder_id="work/embed")
-                async with asyncio.timeout(20):
-                    (failed,) = await added(core, collection, write(tmp_path, "lab.md", STORAGE))
-                assert failed.error
-                assert (failed.state, failed.error.code) == (DocumentState.FAILED, "auth")
-                found = await core.knowledge.search([collection.id], "water sample", mode=SearchMode.WORDS)
-                assert found.hits
 
     asyncio.run(main())
 

@@ -14,7 +14,7 @@ from mastra_desktop.domain.knowledge import (
     PassageSpan,
     ReadText,
 )
-from mastra_desktop.store import documents, knowledge
+from mastra_desktop.store import document_texts, documents, knowledge
 
 
 def new_collection(conn: Connection, id: str = "c", name: str = "Work") -> None:
@@ -72,4 +72,4 @@ def add(
     """A document whose words can be found."""
     queue(conn, id, collection=collection, replaces=replaces, name=name, now=now)
     read, spans = text_of(texts, heading)
-    return documents.store_text(conn, id, read=read, spans=spans, now=now)
+    return document_texts.store_text(conn, id, read=read, spans=spans, now=now)

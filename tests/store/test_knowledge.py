@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, KnowledgeError, NotFound
 from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, DocumentState
-from mastra_desktop.store import documents, embeddings, knowledge, passages
+from mastra_desktop.store import document_texts, documents, embeddings, knowledge, passages
 from mastra_desktop.store.database import Database
 from mastra_desktop.store.processes import NOBODY
 from tests.store.documents import add, new_collection, queue, text_of
@@ -90,7 +90,7 @@ def test_a_document_on_its_way(conn: Connection) -> None:
     new_collection(conn)
     assert queue(conn, "d").state is DocumentState.QUEUED
     read, spans = text_of(["one", "two", "three"])
-    stored = documents.store_text(conn, "d", read=read, spans=spans, now=2.0)
+    stored = document_texts.store_text(conn, "d", read=read, spans=spans, now=2.0)
     assert (stored.state, stored.done, stored.of, stored.passages, stored.summary) == (
         DocumentState.EMBEDDING,
         0,
@@ -147,7 +147,7 @@ def test_no_text_is_said(conn: Connection) -> None:
     queue(conn, "d")
     read, _ = text_of([])
     with pytest.raises(KnowledgeError, match="no text"):
-        documents.store_text(conn, "d", read=read, spans=(), now=2.0)
+        document_texts.store_text(conn, "d", read=read, spans=(), now=2.0)
     assert rows(conn, "document_texts") == 0
 
 
@@ -157,7 +157,7 @@ def test_reading_again_leaves_no_doubles(conn: Connection) -> None:
     add(conn, "d", ["zebra old", "zebra older"])
     removed = embed(conn, "d")
     read, spans = text_of(["zebra new"])
-    documents.store_text(conn, "d", read=read, spans=spans, now=3.0)
+    document_texts.store_text(conn, "d", read=read, spans=spans, now=3.0)
     ((id, _),) = passages.search_words(conn, ["c"], "zebra", limit=9)
     assert id not in removed
     assert [n for n, *_ in embeddings.removed_vectors(conn, 9)] == removed
@@ -293,10 +293,10 @@ def test_a_long_text_in_steps(url: str) -> None:
         db = await Database.open(url)
         await db.write(new_collection)
         await db.write(queue, "d")
-        await db.write(documents.begin_text, "d", read)
-        await db.write(documents.add_passages, "d", read.text, spans[:700])
+        await db.write(document_texts.begin_text, "d", read)
+        await db.write(document_texts.add_passages, "d", read.text, spans[:700])
         half = len(await db.read(passages.search_words, ["c"], "zebra", limit=9))
-        stored = await documents.store_long_text(db, "d", read=read, spans=spans, now=2.0)
+        stored = await document_texts.store_long_text(db, "d", read=read, spans=spans, now=2.0)
         hits = await db.read(passages.search_words, ["c"], "zebra", limit=5_000)
         await db.close()
         return half, stored, len(hits)
@@ -367,3 +367,27 @@ def test_restoring_what_was_added_again(conn: Connection) -> None:
     queue(conn, "changed", name="a.txt", replaces="again")
     documents.delete_document(conn, "changed", 4.0)
     assert documents.restore_document(conn, "changed").replaces == "again"
+
+
+def test_all_failed_ones_again(conn: Connection) -> None:
+    """Each goes on where it failed: from its passages when it has them, else from the file."""
+    new_collection(conn)
+    new_collection(conn, "other", "Other")
+    add(conn, "split", ["one", "two"])
+    for id, collection in (("unread", "c"), ("gone", "c"), ("elsewhere", "other"), ("waits", "c")):
+        queue(conn, id, collection=collection)
+    for id in ("split", "unread", "gone", "elsewhere"):
+        documents.fail(conn, id, ErrorInfo("knowledge", "Broken."))
+    documents.delete_document(conn, "gone", 5.0)
+    assert documents.retry_failed(conn, "c", 7) == ["split", "unread"]
+    found = {d.id: d for d in documents.documents(conn, "c")}
+    assert (found["split"].state, found["split"].of) == (DocumentState.EMBEDDING, 2)
+    assert (found["unread"].state, found["unread"].error) == (DocumentState.QUEUED, None)
+    assert documents.document(conn, "elsewhere").state is DocumentState.FAILED
+    assert next_job_id(conn) == "unread"
+
+
+def next_job_id(conn: Connection) -> str:
+    job = documents.next_job(conn)
+    assert job is not None
+    return job.id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +12,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QWidget
 
+from mastra_desktop.domain.errors import ErrorInfo, NotFound
 from mastra_desktop.domain.knowledge import Collection, Document, DocumentState
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.dialogs.file_questions import ClashDialog, PasswordDialog
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mastra_desktop.core import Core
 
 OnSameName = Literal["ask", "replace", "keep_both"]
+_MOST_REASONS = 3  # of one notice
 
 
 class DocumentActions(QObject):
@@ -189,7 +192,8 @@ class DocumentActions(QObject):
     async def _remove(self, documents: tuple[Document, ...]) -> None:
         async def remove(core: Core) -> None:
             for document in documents:
-                await core.knowledge.remove(document.id)
+                with suppress(NotFound):  # it went meanwhile
+                    await core.knowledge.remove(document.id)
 
         await self._bridge.call(remove)
         self.removed.emit([document.id for document in documents])
@@ -206,12 +210,20 @@ class DocumentActions(QObject):
         )
 
     async def _restore(self, documents: tuple[Document, ...]) -> None:
-        async def restore(core: Core) -> None:
-            for document in documents:
-                await core.knowledge.restore(document.id)
+        """Each that can be; what cannot be brought back is told, and keeps no other from it."""
 
-        await self._bridge.call(restore)
+        async def restore(core: Core) -> list[tuple[Document, ErrorInfo]]:
+            return await core.knowledge.restore_all(documents)
+
+        failed = await self._bridge.call(restore)
         self.added.emit(documents[0].collection_id)
+        if not failed:
+            return
+        title = self.tr("{n} of {of} files were not brought back").format(n=len(failed), of=len(documents))
+        if len(failed) == 1:
+            title = self.tr("{name} was not brought back").format(name=failed[0][0].name)
+        reasons = dict.fromkeys(" ".join(p for p in (why.message, why.hint) if p) for _, why in failed)
+        self.notice.emit(title, " ".join(list(reasons)[:_MOST_REASONS]), "warn", "", None)
 
     def open_file(self, document: Document) -> None:
         """With the program the desktop has for it; says so when the file is gone."""

@@ -6,12 +6,12 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from mastra_desktop.domain.events import VectorIndexChanged, VectorIndexState
 from mastra_desktop.domain.knowledge import Collection
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.item_models.document_table import DocumentTableModel
+from mastra_desktop.ui.panes.knowledge_notices import KnowledgeNotices
 from mastra_desktop.ui.panes.knowledge_progress import ProgressSummary
-from mastra_desktop.ui.panes.parts import IconText, label
+from mastra_desktop.ui.panes.parts import label
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button, IconButton
 from mastra_desktop.ui.widgets.document_table import DocumentTable
@@ -44,11 +44,8 @@ class KnowledgeDocuments(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._make_header())
-        self._notice = IconText("info", "", theme, icons, tone="warn", wrap=True)
-        self._notice.setObjectName("indexNotice")
-        self._notice.setContentsMargins(24, 12, 24, 0)
-        self._notice.hide()
-        column.addWidget(self._notice)
+        self.notices = KnowledgeNotices(theme, icons)
+        column.addWidget(self.notices)
         self._none = EmptyState(
             theme,
             icons,
@@ -157,6 +154,7 @@ class KnowledgeDocuments(QWidget):
     def show_collection(self, collection: Collection | None, counts: str = "") -> None:
         """Its header; None when there is no collection at all."""
         there = collection is not None
+        self.notices.show_collection(collection)
         self._stack.setCurrentIndex(1 if there else 0)
         self._title.setText(collection.name if collection is not None else self.tr("Knowledge"))
         for widget in (self._add, self._more):
@@ -180,18 +178,6 @@ class KnowledgeDocuments(QWidget):
         )
         self._watch.setAccessibleDescription(self._watch.toolTip())
         self.model.set_paused(collection.paused)
-
-    def show_index(self, index: VectorIndexChanged) -> None:
-        """What the index of meanings cannot do for now; nothing when all is well."""
-        words = {
-            VectorIndexState.REBUILDING: self.tr(
-                "The index of meanings is being rebuilt. Until then, searches go by words."
-            ),
-            VectorIndexState.DOWN: self.tr("The index of meanings cannot be used. Searches go by words."),
-        }.get(index.state, "")
-        notice = (index.detail or words) if words else ""
-        self._notice.set("info", notice, "warn")
-        self._notice.setVisible(bool(notice))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -153,6 +153,14 @@ class CollectionActions(QObject):
         await self._bridge.call(lambda core: core.knowledge.reindex(collection_id))
         self.changed.emit(collection_id)
 
+    def retry_failed(self, collection_id: str) -> None:
+        """Tries again whatever could not be added."""
+        self._tasks.start(self._retry_failed(collection_id), key=f"retry-{collection_id}")
+
+    async def _retry_failed(self, collection_id: str) -> None:
+        await self._bridge.call(lambda core: core.knowledge.retry_failed(collection_id))
+        self.changed.emit(collection_id)
+
     def pause(self, collection_id: str, hold: bool) -> None:
         self._tasks.start(self._pause(collection_id, hold), key=f"pause-{collection_id}")
 
@@ -208,6 +216,11 @@ class CollectionActions(QObject):
             words = self.tr("Resume adding") if collection.paused else self.tr("Pause adding")
             sign = icon("play" if collection.paused else "pause")
             menu.addAction(sign, words, lambda: self.pause(collection.id, not collection.paused))
+        if collection.failed:
+            words = self.tr("Try all failed files again ({n})").format(n=f"{collection.failed:,}")
+            menu.addAction(icon("rotate-ccw"), words, lambda: self.retry_failed(collection.id)).setObjectName(
+                "retryFailed"
+            )
         menu.addAction(
             icon("refresh-cw"), self.tr("Index again…"), lambda: self.ask_reindex(collection)
         ).setEnabled(bool(collection.passages))

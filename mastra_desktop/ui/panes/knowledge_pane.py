@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from mastra_desktop.domain.errors import ErrorInfo
 from mastra_desktop.domain.knowledge import Collection, Document, Source
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
@@ -36,6 +37,7 @@ class KnowledgePane(QWidget):
 
     failed = Signal(object)
     notice = Signal(str, str, str, str, object)  # title, text, tone, action label, what the action does
+    settings_wanted = Signal(str)  # of a provider
     progress = Signal(str)  # "6 of 12 files added", "" when nothing is being added
 
     def __init__(
@@ -77,7 +79,8 @@ class KnowledgePane(QWidget):
         self._feed.documents_stale.connect(self._load_documents_again)
         self._progress_timer = QTimer(self, singleShot=True, interval=PROGRESS_MS)
         self._progress_timer.timeout.connect(self._show_progress)
-        self._feed.index_changed.connect(self.documents.show_index)
+        self._feed.index_changed.connect(self.documents.notices.show_index)
+        self._feed.away_changed.connect(self._show_away)
         self._connect()
 
     def _connect(self) -> None:
@@ -89,6 +92,8 @@ class KnowledgePane(QWidget):
         rows.delete_wanted.connect(lambda i: self._with(i, editing.delete))
         rows.menu_wanted.connect(self._open_menu)
         middle.new_wanted.connect(self.new_collection)
+        middle.notices.settings_wanted.connect(self.settings_wanted)
+        middle.notices.retry_wanted.connect(lambda: editing.retry_failed(self._current))
         middle.add_wanted.connect(lambda: documents.choose_files(self._current))
         middle.watch_wanted.connect(lambda: self._with(self._current, documents.toggle_watch))
         middle.more_wanted.connect(lambda: self._open_menu(self._current, None))
@@ -213,7 +218,8 @@ class KnowledgePane(QWidget):
         self.editing.embedders = overview.embedders
         self.list.show_size(overview.size_bytes)
         if overview.index is not None:
-            self.documents.show_index(overview.index)
+            self.documents.notices.show_index(overview.index)
+        self._feed.know_away(overview.away)
         self._take_collections(overview.collections)
         ids = [collection.id for collection in overview.collections]
         last = str(self._state.value("knowledge/collection", ""))
@@ -311,7 +317,13 @@ class KnowledgePane(QWidget):
         paused = collection is not None and collection.paused
         pace = self.editing.passages_per_s(collection.embedder_id) if collection is not None else 0.0
         batch = self._batches.of(self._current)
-        self.progress.emit(self.documents.progress.show_batch(batch, paused, pace, time.monotonic()))
+        held = self.documents.notices.embedder_is_away
+        shown = self.documents.progress.show_batch(batch, paused, pace, time.monotonic(), held=held)
+        self.progress.emit(shown)
+
+    def _show_away(self, away: Mapping[str, ErrorInfo]) -> None:
+        self.documents.notices.show_away(away)
+        self._show_progress()
 
     def _tell_ended(self, batch: Sequence[Document]) -> None:
         """Says so where nobody looks at it."""

@@ -57,10 +57,13 @@ class ProgressSummary(QWidget):
         """Another batch: what was measured says nothing about it."""
         self._seen.clear()
 
-    def show_batch(self, batch: Many[Document], paused: bool, passages_per_s: float, now: float) -> str:
+    def show_batch(
+        self, batch: Many[Document], paused: bool, passages_per_s: float, now: float, *, held: bool = False
+    ) -> str:
         """Shows it and returns it in a few words, "6 of 12 files added"; hides itself for an empty one.
 
         `passages_per_s` is the embedder's own estimate, until the pace has been seen; `now` in seconds.
+        `held`: its embedder is away, nobody knows for how long.
         """
         self.setVisible(bool(batch))
         if not batch:
@@ -84,7 +87,7 @@ class ProgressSummary(QWidget):
         for name, (count, text) in words.items():
             self._counts[name].setText(text.format(n=f"{count:,}"))
             self._counts[name].setVisible(bool(count))
-        left = None if paused else self._time_left(batch, passages_per_s, now)
+        left = None if paused or held else self._time_left(batch, passages_per_s, now)
         self._left.setText(self.tr("{time} left").format(time=duration_text(left)) if left else "")
         self._pause.setText(self.tr("Resume") if paused else self.tr("Pause"))
         self._pause.set_icon("play" if paused else "pause")

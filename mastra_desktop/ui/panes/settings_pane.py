@@ -106,6 +106,11 @@ class SettingsPane(QWidget):
         """Where F6 goes."""
         return [self.groups, *(page for *_, page in self._groups if page is self.pages.currentWidget())]
 
+    def open_provider(self, provider_id: str) -> None:
+        """Shows the settings of a provider, of its key among others."""
+        self.open("providers")
+        self.providers.reveal(provider_id)
+
     def open(self, row_id: str) -> None:
         """Shows a group, or one setting of it."""
         group, _, setting = row_id.partition("/")

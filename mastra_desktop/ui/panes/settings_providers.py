@@ -126,6 +126,12 @@ class ProvidersPage(QWidget):
             self.server.show_status(*row.state)
             self.server.show_models(row.models, row.trouble)
 
+    def reveal(self, provider_id: str) -> None:
+        """As `choose`; also before the providers were read, and nothing when there is none of that name."""
+        self._chosen = provider_id
+        if provider_id in self.provider_rows:
+            self.choose(provider_id)
+
     def show_form(self) -> None:
         """What was typed there before is still there."""
         self._group.setExclusive(False)
