@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from mastra_desktop.providers.traffic import Client
+
 T = TypeVar("T")
 
 
@@ -67,21 +69,17 @@ class HttpPool:
     def __init__(self, settings: HttpSettings | None = None) -> None:
         self._settings = settings or HttpSettings()
         self.traffic: dict[str, Traffic] = {}  # by host and port
-        self._client: httpx.AsyncClient | None = None
-        self._retired: list[httpx.AsyncClient] = []
+        self._client: Client | None = None
+        self._retired: list[Client] = []
 
     @property
     def settings(self) -> HttpSettings:
         return self._settings
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self) -> Client:
         """Call it from the loop that uses it. Raises ConfigError when `ca_file` cannot be used."""
         if self._client is None:
-            self._client = open_client(self.settings)
-            from mastra_desktop.providers.traffic import TrafficCounter
-
-            counter = TrafficCounter(self.traffic, Traffic)
-            self._client.event_hooks = {"request": [counter.asked], "response": [counter.answered]}
+            self._client = open_client(self.settings, self.traffic)
         return self._client
 
     def policy(self, prompt_bytes: int = 0) -> RetryPolicy:
@@ -142,7 +140,7 @@ class _GuardedPool(HttpPool):
     def _guard(self) -> Guard | None:
         return self._own_guard
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self) -> Client:
         return self._pool.client()
 
     async def apply(self, settings: HttpSettings) -> None:
@@ -157,18 +155,23 @@ def preload() -> None:
     import mastra_desktop.providers.traffic  # noqa: F401
 
 
-def open_client(settings: HttpSettings, *, proxies: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+def open_client(
+    settings: HttpSettings,
+    traffic: dict[str, Traffic] | None = None,
+    *,
+    proxies: Mapping[str, str] | None = None,
+) -> Client:
     """A client over aiohttp's connection pool; call it inside the loop that will use it.
 
-    `proxies` are those of the settings unless given, as `urllib.request.getproxies` names them. Raises
-    ConfigError when `ca_file` cannot be used.
+    `traffic` is counted into. `proxies` are those of the settings unless given, as
+    `urllib.request.getproxies` names them. Raises ConfigError when `ca_file` cannot be used.
     """
     from http.cookiejar import CookieJar, DefaultCookiePolicy
 
     import httpx
     from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
-    from mastra_desktop.providers.traffic import Transport
+    from mastra_desktop.providers.traffic import Client, Transport
 
     context = httpx.create_ssl_context()
     if settings.ca_file:
@@ -179,8 +182,10 @@ def open_client(settings: HttpSettings, *, proxies: Mapping[str, str] | None = N
         return ClientSession(connector=connector, cookie_jar=DummyCookieJar())
 
     chosen = proxy_settings(settings.proxy) if proxies is None else proxies
-    return httpx.AsyncClient(
-        transport=Transport(verify=context, client=session),
+    return Client(
+        Transport(verify=context, client=session),
+        {} if traffic is None else traffic,
+        Traffic,
         mounts=proxy_mounts(chosen, context, settings.max_connections),
         timeout=_timeout(settings),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

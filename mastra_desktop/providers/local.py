@@ -33,14 +33,14 @@ from mastra_desktop.domain.replies import (
     ReasoningDelta,
     TextDelta,
 )
-from mastra_desktop.providers.http import HttpPool, HttpSettings
+from mastra_desktop.providers.http import HttpPool, HttpSettings, Traffic
 from mastra_desktop.providers.model_files import KnownModel, ModelFile, find_model
 from mastra_desktop.providers.model_host import host_command
 from mastra_desktop.providers.model_process import MEMORY_HINT, ModelProcess
 from mastra_desktop.providers.openai_chat import OpenAIChatProvider
 
 if TYPE_CHECKING:
-    import httpx
+    from mastra_desktop.providers.traffic import Client
 
 log = logging.getLogger(__name__)
 
@@ -55,18 +55,22 @@ MOST_THREADS = 8  # more brought nothing for models of this size
 class LoopbackPool(HttpPool):
     """No proxy, and one connection a request: the model's server closes a kept one while we send the next."""
 
-    def client(self) -> httpx.AsyncClient:
+    def client(self) -> Client:
         """Call it from the loop that uses it."""
         if self._client is None:
             import httpx
             from aiohttp import ClientSession, DummyCookieJar, TCPConnector
-            from httpx_aiohttp import AiohttpTransport
+
+            from mastra_desktop.providers.traffic import Client, Transport
 
             def session() -> ClientSession:
                 return ClientSession(connector=TCPConnector(force_close=True), cookie_jar=DummyCookieJar())
 
-            self._client = httpx.AsyncClient(
-                transport=AiohttpTransport(client=session),
+            self._client = Client(
+                Transport(client=session),
+                self.traffic,
+                Traffic,
+                mounts={},
                 timeout=httpx.Timeout(self.settings.read_idle_timeout_s),
                 trust_env=False,
             )

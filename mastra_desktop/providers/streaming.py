@@ -274,16 +274,9 @@ class HttpProvider:
         }
         if body is not None:
             headers |= {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
-        request = httpx.Request(
-            method,
-            self.base_url + path,
-            headers=headers,
-            content=body,
-            extensions={"timeout": client.timeout.as_dict()},
-        )
         answering = False
         try:
-            response = await client.send(request, stream=True)
+            response = await client.ask(method, self.base_url + path, headers, body)
             try:
                 if response.status_code != 200:
                     said = await self._read(response, _MAX_ERROR_BYTES, whole=False)

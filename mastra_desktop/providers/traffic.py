@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
+from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
 
 if TYPE_CHECKING:
     from mastra_desktop.providers.http import Traffic
@@ -23,36 +25,75 @@ class Transport(AiohttpTransport):
         except aiohttp.ClientError as error:
             raise httpx.RemoteProtocolError(str(error)) from error
 
+    async def ask(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """The same without httpx's request; `options` are aiohttp's. Raises the same."""
+        session = self.client
+        if not isinstance(session, aiohttp.ClientSession):
+            session = self.client = self.get_client()
+        try:
+            with map_aiohttp_exceptions():
+                answer = await session.request(method, url, allow_redirects=False, compress=False, **options)
+        except aiohttp.ClientError as error:
+            raise httpx.RemoteProtocolError(str(error)) from error
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=AiohttpResponseStream(answer))
 
-class TrafficCounter:
-    """Two event hooks of a client; `traffic` is by host and port."""
 
-    def __init__(self, traffic: dict[str, Traffic], new: type[Traffic]) -> None:
+class Client(httpx.AsyncClient):
+    """Counts what goes out and comes in; `traffic` is by host and port.
+
+    Where no proxy is in between, requests go past httpx's own steps for cookies, redirects and logging in,
+    which no provider needs: they cost as much as sending the request.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        traffic: dict[str, Traffic],
+        new: type[Traffic],
+        *,
+        mounts: Mapping[str, httpx.AsyncBaseTransport | None],
+        **options: Any,
+    ) -> None:
+        super().__init__(transport=transport, mounts=mounts, **options)
+        self._direct = None if mounts else transport
         self._traffic = traffic
         self._new = new
+        known = self.timeout
+        self._patience = aiohttp.ClientTimeout(
+            sock_connect=known.connect, sock_read=known.read, connect=known.pool
+        )
 
-    async def asked(self, request: httpx.Request) -> None:
-        host = request.url.netloc.decode("ascii")
+    async def ask(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> httpx.Response:
+        """The response with its body still to be read; close it. Raises httpx' errors and OSError."""
+        host = urlsplit(url).netloc.rpartition("@")[2]
         traffic = self._traffic.get(host) or self._traffic.setdefault(host, self._new())
         traffic.requests += 1
-        traffic.bytes_sent += int(request.headers.get("content-length", 0))
-        request.extensions["began"] = time.perf_counter()
-
-    async def answered(self, response: httpx.Response) -> None:
-        traffic = self._traffic[response.request.url.netloc.decode("ascii")]
+        traffic.bytes_sent += len(body or b"")
+        began = time.perf_counter()
+        if self._direct is None or self.is_closed:
+            request = httpx.Request(method, url, headers=headers, content=body)
+            response = await self.send(request, stream=True)
+        else:
+            response = await self._direct.ask(method, url, headers=headers, data=body, timeout=self._patience)
         traffic.statuses[response.status_code] += 1
         traffic.open += 1
         if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _CountedStream(response, response.stream, traffic)
+            response.stream = _CountedStream(response, response.stream, traffic, began)
+        return response
 
 
 class _CountedStream(httpx.AsyncByteStream):
     """Adds to `traffic` when it is closed; takes no step of its own for each chunk."""
 
-    def __init__(self, response: httpx.Response, inner: httpx.AsyncByteStream, traffic: Traffic) -> None:
+    def __init__(
+        self, response: httpx.Response, inner: httpx.AsyncByteStream, traffic: Traffic, began: float
+    ) -> None:
         self._response = response
         self._inner = inner
         self._traffic = traffic
+        self._began = began
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._inner.__aiter__()
@@ -60,5 +101,5 @@ class _CountedStream(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         self._traffic.open -= 1
         self._traffic.bytes_received += self._response.num_bytes_downloaded
-        self._traffic.seconds += time.perf_counter() - self._response.request.extensions["began"]
+        self._traffic.seconds += time.perf_counter() - self._began
         await self._inner.aclose()

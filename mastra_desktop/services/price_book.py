@@ -36,9 +36,15 @@ class PriceBook:
     own: PriceTable = field(default_factory=PriceTable)
     billing: Mapping[str, Billing] = field(default_factory=dict)
     problem: str = ""
+    _found: dict[str, ModelPrice] = field(default_factory=dict, compare=False, repr=False)
 
     def price(self, model_id: str) -> ModelPrice:
         """Every figure is None when nothing is known of the model or its provider."""
+        if (price := self._found.get(model_id)) is None:
+            price = self._found[model_id] = self._find(model_id)
+        return price
+
+    def _find(self, model_id: str) -> ModelPrice:
         provider_id, name = split_model_id(model_id)
         billing = self.billing.get(provider_id)
         if billing is None:

@@ -1,4 +1,8 @@
-"""Keeps the figures of each answer: a row, the metrics, a trace. None of it can make an answer fail."""
+"""Keeps the figures of each answer: a row, the metrics, a trace. None of it can make an answer fail.
+
+Rows wait until `TelemetryService` stores them together, half a second later at most: in the transaction of
+each answer they would cost a third of it.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,7 @@ from mastra_desktop.domain.replies import (
 from mastra_desktop.domain.telemetry import Outcome, RequestRecord
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import telemetry
+from mastra_desktop.store.engines import is_lost, raw
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -48,13 +53,17 @@ class Recorder:
         self.traces = traces
         self._cost = cost
         self._waiting: list[RequestRecord] = []
+        self.on_waiting: Callable[[], None] = _nobody_keeps
+        """Called when a row begins to wait."""
 
     def watch(self) -> Watch:
         """For an answer that begins now."""
         return Watch(self)
 
     def later(self, record: RequestRecord) -> None:
-        """Its row goes into the database together with others: for answers that are not kept themselves."""
+        """Its row goes into the database together with others."""
+        if not self._waiting:
+            self.on_waiting()
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(record)
 
@@ -63,25 +72,29 @@ class Recorder:
         taken, self._waiting = self._waiting, []
         return taken
 
-    def store(self, conn: Connection, record: RequestRecord) -> None:
-        """Adds the row to the transaction of `conn`. A failure is logged, and leaves the rest of it."""
-        with _quietly("request not recorded"):
-            if record.cached:
-                cost: Decimal | None = Decimal(0)
-            else:
-                usage = Usage(
-                    record.input_tokens,
-                    record.output_tokens,
-                    record.cached_input_tokens,
-                    record.reasoning_tokens,
-                )
-                cost = self._cost(usage, f"{record.provider}/{record.model}")
-            row = replace(record, cost_usd=None if cost is None else float(cost))
-            if conn.dialect.name == "sqlite":  # where a failed statement does not end the transaction
-                telemetry.record_request(conn, row)
-                return
+    def give_back(self, records: Sequence[RequestRecord]) -> None:
+        """They could not be stored now: they wait again."""
+        self._waiting = [*records, *self._waiting][:MOST_WAITING]
+
+    def store(self, conn: Connection, records: Sequence[RequestRecord]) -> None:
+        """Adds the rows to the transaction of `conn`. Rows that it does not take are logged and given up;
+        raises only when the whole transaction is lost."""
+        rows = [replace(record, cost_usd=self._cost_of(record)) for record in records]
+        try:
             with conn.begin_nested():
-                telemetry.record_request(conn, row)
+                telemetry.record_requests(conn, rows)
+        except Exception:
+            if is_lost(raw(conn)):
+                raise
+            log.exception("request not recorded", count=len(rows))
+
+    def _cost_of(self, record: RequestRecord) -> float | None:
+        if record.cached:
+            return 0.0
+        cost: Decimal | None = None
+        with _quietly("cost not known"):
+            cost = self._cost(_usage(record), f"{record.provider}/{record.model}")
+        return None if cost is None else float(cost)
 
 
 class Watch:
@@ -94,7 +107,6 @@ class Watch:
         self._span: OpenSpan = recorder.traces.begin("request", None, **asked)
         self._step: OpenSpan | None = None
         self.retries = 0
-        self.store = recorder.store
 
     @property
     def id(self) -> str:
@@ -159,17 +171,12 @@ class Watch:
             return
         self._ended = True
         with _quietly("answer not counted"):
+            self._recorder.later(record)
             if self.exporting:
                 self._span.more().record = record
                 if self._step is not None:
                     self._step.more().record = record
             self._end_step(record.outcome)
-            usage = Usage(
-                record.input_tokens,
-                record.output_tokens,
-                record.cached_input_tokens,
-                record.reasoning_tokens,
-            )
             first_s = None if record.first_token_ms is None else record.first_token_ms / 1000
             self._recorder.metrics.answered(
                 record.provider,
@@ -177,20 +184,20 @@ class Watch:
                 record.outcome,
                 record.duration_ms / 1000,
                 first_s,
-                usage,
+                _usage(record),
                 record.error_code,
             )
-            facts: dict[str, str | int | float] = _named(f"{record.provider}/{record.model}")
-            facts["message_id"] = record.message_id
             figures = {
+                "gen_ai.provider.name": record.provider,
+                "gen_ai.request.model": record.model,
+                "message_id": record.message_id,
                 "gen_ai.usage.input_tokens": record.input_tokens,
                 "gen_ai.usage.output_tokens": record.output_tokens,
                 "first_token_ms": record.first_token_ms,
                 "error.type": record.error_code,
                 "retries": record.retries,
             }
-            facts.update((name, value) for name, value in figures.items() if value)
-            self._span.end(record.outcome, **facts)
+            self._span.end(record.outcome, **{name: value for name, value in figures.items() if value})
 
     def _event(self, name: str, **facts: str | float) -> None:
         if self.exporting and self._step is not None:
@@ -269,7 +276,16 @@ class Passing:
                 self._watch.trace_id,
             )
             self._watch.ended(record)
-            self._recorder.later(record)
+
+
+def _nobody_keeps() -> None:
+    """Without a TelemetryService rows only wait."""
+
+
+def _usage(record: RequestRecord) -> Usage:
+    return Usage(
+        record.input_tokens, record.output_tokens, record.cached_input_tokens, record.reasoning_tokens
+    )
 
 
 def _named(model_id: str) -> dict[str, str | int | float]:

@@ -267,6 +267,4 @@ class Reply:
             unsupported=unsupported,
             cached=self._cached,
         )
-        if self._watch is not None and (record := self._record(self._watch)):
-            self._watch.store(conn, record)
         processes.release(conn, self._db.me, messages.ANSWERING + self._message.conversation_id)

@@ -11,7 +11,7 @@ import csv
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +34,7 @@ from mastra_desktop.domain.telemetry import (
 )
 from mastra_desktop.ops.logging import FILE_NAME, get_logger
 from mastra_desktop.services import log_tail, series
+from mastra_desktop.services.background import in_background
 from mastra_desktop.services.gauges import Gauges
 from mastra_desktop.store import telemetry
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from mastra_desktop.store.database import Database
 
 SAMPLE_S = 5.0
+GATHER_S = 0.5  # from the first row of an answer that waits to all of them in the database
 RING = 720  # samples: an hour
 COUNT_EVERY_S = 60.0
 PRUNE_EVERY_S = 3600.0
@@ -114,27 +116,21 @@ class TelemetryService:
         self._watched_until = clock()
         self._pruned_at = 0.0
         self._counted_at = 0.0
+        self._to_keep = asyncio.Event()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Watches for as long as the block runs, and keeps what is left at its end."""
         unsubscribe = self._bus.subscribe(self._heard)
         self._watched_until = self._clock()
-        trouble: Exception | None = None
+        self._recorder.on_waiting = self._to_keep.set
         try:
-            if not self._sampling:
+            async with AsyncExitStack() as stack:
+                if self._owning:
+                    await stack.enter_async_context(in_background(self._keep_on, "figures that wait"))
+                if self._sampling:
+                    await stack.enter_async_context(in_background(self._sample_on, "samples"))
                 yield
-                return
-            async with asyncio.TaskGroup() as group:
-                sampler = group.create_task(self._sample_on())
-                try:
-                    yield
-                except Exception as error:  # noqa: BLE001 - raised again below, not in an ExceptionGroup
-                    trouble = error
-                finally:
-                    sampler.cancel()
-            if trouble is not None:
-                raise trouble
         finally:
             unsubscribe()
             await self._keep_rest()
@@ -192,6 +188,7 @@ class TelemetryService:
 
     async def breakers(self) -> tuple[BreakerRow, ...]:
         """Every provider that was asked since the start, and how its last 20 answers ended."""
+        await self._keep_finished()
         states = {health.provider_id: health for health in self._providers.health()}
         outcomes = await self._db.read(telemetry.last_outcomes, sorted(states))
         return tuple(
@@ -240,6 +237,7 @@ class TelemetryService:
 
     async def sizes(self) -> dict[str, int]:
         """Rows kept of each kind."""
+        await self._keep_finished()
         return await self._db.read(telemetry.sizes)
 
     async def export_csv(self, path: Path, range_s: int) -> int:
@@ -336,16 +334,33 @@ class TelemetryService:
 
     async def _keep_finished(self) -> None:
         """Spans and rows that wait; before a question too, so that what just ended is found."""
-        spans, records = self.traces.take(), self._recorder.take()
+        await self._keep(self.traces.take(), self._recorder.take())
+
+    async def _keep(self, spans: Sequence[Span], records: Sequence[RequestRecord]) -> None:
         if not self._owning or not (spans or records):
             return
 
         def keep(conn: Connection) -> None:
             telemetry.keep_spans(conn, spans)
-            for record in records:
-                self._recorder.store(conn, record)
+            self._recorder.store(conn, records)
 
-        await self._db.write(keep)
+        try:
+            await self._db.write(keep)
+        except StorageError:
+            self._recorder.give_back(records)
+            raise
+
+    async def _keep_on(self) -> None:
+        """Keeps rows soon after they came, for ever: no more than half a second of them dies with this
+        process. Those that a failing disk did not take go with the next."""
+        while True:
+            await self._to_keep.wait()
+            await asyncio.sleep(GATHER_S)
+            self._to_keep.clear()
+            try:
+                await self._keep((), self._recorder.take())
+            except StorageError as error:
+                log.warning("figures wait to be kept", message=error.message, detail=error.detail)
 
     async def _prune(self, now: float) -> None:
         if now - self._pruned_at < PRUNE_EVERY_S:

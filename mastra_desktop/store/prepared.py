@@ -39,7 +39,17 @@ class Prepared:
 
     def run(self, conn: Connection, values: Mapping[str, Any]) -> Result:
         """Runs it in the transaction of `conn`. A failure is the driver's own error."""
-        names = tuple(values)
+        sql, own = self._of(conn, tuple(values))
+        done: Result = raw(conn).execute(sql, {**own, **values})
+        return done
+
+    def run_each(self, conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The same for several rows of values with the same names."""
+        if rows:
+            sql, own = self._of(conn, tuple(rows[0]))
+            raw(conn).cursor().executemany(sql, [{**own, **values} for values in rows])
+
+    def _of(self, conn: Connection, names: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
         if conn.dialect.name == "sqlite":
             found = self._made.get(names)
             if found is None:
@@ -48,9 +58,7 @@ class Prepared:
             found = self._made_for_server.get(names)
             if found is None:
                 found = self._made_for_server[names] = self._make(names, conn.dialect)
-        sql, own = found
-        done: Result = raw(conn).execute(sql, {**own, **values})
-        return done
+        return found
 
     def _make(self, names: tuple[str, ...], dialect: Dialect) -> tuple[str, dict[str, Any]]:
         made = self._statement.compile(dialect=dialect, column_keys=names)

@@ -57,10 +57,14 @@ _ALL = RequestFilter()
 _TABLES = (schema.requests, schema.spans, schema.metric_minutes, schema.metric_hours, schema.health_history)
 
 
-def record_request(conn: Connection, record: RequestRecord) -> None:
-    """Keeps one answer's figures; a second time with the same id does nothing."""
-    values = {name: getattr(record, name) for name in _COLUMNS}
-    _RECORD.run(conn, values | {"outcome": record.outcome.value, "cached": int(record.cached)})
+def record_requests(conn: Connection, records: Sequence[RequestRecord]) -> None:
+    """Keeps the figures of answers; a second time with the same id does nothing."""
+    rows = [
+        {name: getattr(record, name) for name in _COLUMNS}
+        | {"outcome": record.outcome.value, "cached": int(record.cached)}
+        for record in records
+    ]
+    _RECORD.run_each(conn, rows)
 
 
 def requests_between(

@@ -79,6 +79,7 @@ def test_metrics_and_sql_agree(tmp_path: Path) -> None:
 
     async def check(core: Core) -> None:
         await every_ending(core)
+        await core.telemetry.sizes()  # a question stores what waits
         found = samples(core)
         grouped = await rows(
             core, "SELECT provider, model, outcome, count(*) FROM requests GROUP BY provider, model, outcome"
@@ -235,6 +236,7 @@ def test_recording_that_fails_fails_no_answer(tmp_path: Path) -> None:
         core.telemetry.metrics._requests = None  # type: ignore[assignment]
         assert finished(await collect(ask(core))).reason == "stop"
         core.telemetry.metrics._requests = {}
+        await core.telemetry.trace("")  # a question stores what waits
         await asyncio.sleep(0.3)
         events_logged = [line.event for line in await core.telemetry.log_tail("error")]
         assert {"request not recorded", "answer not counted"} <= set(events_logged)
@@ -272,8 +274,9 @@ def test_pruning_takes_a_piece_at_a_time(tmp_path: Path) -> None:
 
         def fill(conn: Connection) -> None:
             for number in range(telemetry.PIECE + 500):
-                telemetry.record_request(conn, RequestRecord(f"old{number}", old, "work", "m", Outcome.DONE))
-            telemetry.record_request(conn, RequestRecord("new", new, "work", "m", Outcome.DONE))
+                old_one = RequestRecord(f"old{number}", old, "work", "m", Outcome.DONE)
+                telemetry.record_requests(conn, [old_one])
+            telemetry.record_requests(conn, [RequestRecord("new", new, "work", "m", Outcome.DONE)])
             telemetry.keep_spans(
                 conn, [Span("t", "s", "", "request", old, 1.0), Span("t", "u", "", "r", new, 1.0)]
             )
