@@ -153,7 +153,7 @@ async def open_core(
         )
         await export.apply(loaded)
         await stack.enter_async_context(export.running())
-        backups = BackupService(paths, db, bus, audit)
+        backups = BackupService(paths, db, bus, audit, url=url)
         if owning and purpose in WATCHED:
             audit.record("app", "app.started", purpose)
             stack.callback(audit.record, "app", "app.stopped", purpose)

@@ -82,9 +82,8 @@ class OperationCommands:
     def _restore(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
         from mastra_desktop.services.backups import restore_backup
 
-        _must_be_a_file(paths, environ)
         source = args.file.absolute()
-        done = restore_backup(paths, source)
+        done = restore_backup(paths, source, environ)
 
         async def run(core: Core) -> int:
             core.audit.record("user", "backup.restored", source.name)

@@ -35,6 +35,11 @@ class Paths:
         return self.home / "mastra.db"
 
     @property
+    def is_used(self) -> bool:
+        """Whether there is a database already: here, or on a server, where `place` is this home's name."""
+        return self.database.exists() or (self.home / "place").exists()
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

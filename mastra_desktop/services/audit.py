@@ -104,6 +104,10 @@ class AuditService:
         if not task.done():
             log.error("the audit log was not finished", waiting=self._waiting.qsize())
 
+    async def written(self) -> None:
+        """Returns once what was recorded before is in the database, or could not be put there."""
+        await self._waiting.join()
+
     async def entries(
         self, filter: AuditFilter = EVERYTHING, *, limit: int = 500, before_seq: int | None = None
     ) -> list[AuditEntry]:

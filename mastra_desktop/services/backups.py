@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mastra_desktop.domain.errors import MastraError, StorageError
 from mastra_desktop.domain.events import BackupsChanged
+from mastra_desktop.ops.config import load
 from mastra_desktop.ops.lock import HomeLock
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.paths import Paths, prepare_home
 from mastra_desktop.services.background import in_background
+from mastra_desktop.services.presence import who_am_i, who_was_i
 from mastra_desktop.store import backups, salvage
 from mastra_desktop.store.backups import Backup, Restored
+from mastra_desktop.store.engines import sqlite_path
 from mastra_desktop.store.files import check
 from mastra_desktop.store.salvage import Salvaged
 
@@ -49,7 +52,7 @@ class Checked:
 
 
 class BackupService:
-    """Nothing here changes the database. On a server, making backups is the server's business."""
+    """Nothing here changes the database. Of one on a server, at `url`, none is taken unless asked for."""
 
     def __init__(
         self,
@@ -58,9 +61,11 @@ class BackupService:
         bus: Bus,
         audit: AuditService,
         *,
+        url: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._paths, self._db, self._bus, self._audit = paths, db, bus, audit
+        self._url = url
         self._clock = clock
         self._lock = asyncio.Lock()
 
@@ -68,7 +73,7 @@ class BackupService:
     async def running(
         self, first_look_s: float = FIRST_LOOK_S, look_every_s: float = LOOK_EVERY_S
     ) -> AsyncGenerator[None]:
-        """Inside, one is taken each day on which something changed."""
+        """Inside, one is taken each day on which something changed, but of a server's database."""
         if self._db.path is None:
             yield
             return
@@ -88,7 +93,7 @@ class BackupService:
 
     async def make(self, kind: str = "manual") -> Backup:
         """Takes one now, and thins the older ones. Raises StorageError."""
-        database = self._file()
+        database = self._db.path or self._url
         async with self._lock:
             try:
                 made = await _in_thread(
@@ -104,11 +109,18 @@ class BackupService:
         return made
 
     async def copy_to(self, target: Path) -> Path:
-        """Takes one into a file of the person's choice. Raises StorageError."""
-        database = self._file()
-        await asyncio.to_thread(backups.copy_to, database, target)
-        log.info("backup made", file=target.name)
+        """Takes one into a file of the person's choice. Raises StorageError.
+
+        The audit log is told before, so that the copy, which may go on elsewhere, has that row too.
+        """
         self._audit.record("user", "backup.made", target.name, "done")
+        await self._audit.written()
+        try:
+            await asyncio.to_thread(backups.copy_to, self._db.path or self._url, target)
+        except StorageError as error:
+            self._audit.record("user", "backup.made", target.name, "failed", error.message)
+            raise
+        log.info("backup made", file=target.name)
         return target
 
     async def check(self) -> Checked:
@@ -136,7 +148,8 @@ class BackupService:
     def _file(self) -> Path:
         if self._db.path is None:
             raise StorageError(
-                "The database is on a server, which makes its backups.", hint="Use pg_dump for PostgreSQL."
+                "The database is on a server, which looks after its files itself.",
+                hint="Ask who runs the server.",
             )
         return self._db.path
 
@@ -153,13 +166,20 @@ def check_database(paths: Paths) -> Checked:
     return Checked(problem, time.perf_counter() - begun)
 
 
-def restore_backup(paths: Paths, source: Path, database: Path | None = None) -> Restored:
-    """Goes back to `source`; what is there now is backed up first. Blocks.
+def restore_backup(paths: Paths, source: Path, environ: Mapping[str, str]) -> Restored:
+    """Goes back to `source`, in the data folder or on the server that the configuration names. Blocks.
 
-    Raises DataHomeBusy naming who has the data home, StorageError and its kin; then all is as it was.
+    What is there now is backed up first. Raises DataHomeBusy naming who has the data home, ConfigError,
+    StorageError and its kin; then all is as it was.
     """
+    url = load(paths, environ).config.database.url
     with _home(paths, "restore"):
-        done = backups.restore(source, database or paths.database, paths.backups, paths.home / VECTORS)
+        file = sqlite_path(url) if url else paths.database
+        if file is not None:
+            done = backups.restore(source, file, paths.backups, paths.home / VECTORS, who_was_i(paths.home))
+        else:
+            me = who_am_i(paths.home)
+            done = backups.restore_on_server(source, url, paths.database, paths.backups, me)
         backups.thin_before(paths.backups)
     return done
 

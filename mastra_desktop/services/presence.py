@@ -42,6 +42,11 @@ def who_am_i(home: Path) -> processes.Me:
     return processes.Me(uuid.uuid4().hex, file.read_text(encoding="utf-8").strip(), platform.node())
 
 
+def who_was_i(home: Path) -> processes.Me:
+    """This data home as servers know it; nobody when it never shared one."""
+    return who_am_i(home) if (home / _PLACE).exists() else processes.NOBODY
+
+
 class Presence:
     """Enter `running` once everything that works on the database is there."""
 

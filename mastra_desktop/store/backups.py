@@ -1,4 +1,6 @@
-"""Backups of the SQLite database: which there are, making one, thinning them, and going back to one.
+"""Backups of the database: which there are, making one, thinning them, and going back to one.
+
+A backup is a SQLite file, also of a database on a server, which is named by its url here, a file by its path.
 
 Names tell what they are: `auto-<time>.db`, `manual-<time>.db`, `before-restore-<time>.db` and what migrations
 leave, `before-<revision>-<time>.db`. Times are UTC. No key is in the database, and so none in a backup.
@@ -21,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from mastra_desktop.domain.errors import DatabaseDamaged, DatabaseTooNew, StorageError
 from mastra_desktop.store import audit, embeddings
 from mastra_desktop.store.engines import connect_sqlite, make_engines
-from mastra_desktop.store.failures import translate
+from mastra_desktop.store.failures import is_a_drivers, translate
 from mastra_desktop.store.files import (
     back_up,
     glance,
@@ -30,6 +32,7 @@ from mastra_desktop.store.files import (
     put_in_place,
     stamp,
 )
+from mastra_desktop.store.processes import NOBODY, Me
 from mastra_desktop.store.schema import HEAD
 from mastra_desktop.store.upgrade import bring_up_to_date, known_revisions
 
@@ -67,18 +70,20 @@ def newest_good(folder: Path) -> Backup | None:
     return next((b for b in backups(folder) if refusal(b.path) is None), None)
 
 
-def make(database: Path, folder: Path, kind: str, *, give_up: Callable[[], bool] = lambda: False) -> Backup:
+def make(
+    database: Path | str, folder: Path, kind: str, *, give_up: Callable[[], bool] = lambda: False
+) -> Backup:
     """Takes one of the database, which may be in use. Raises StorageError and then leaves nothing behind."""
     name, number = f"{kind}-{stamp()}.db", 1
     while (folder / name).exists():
         number += 1
         name = f"{kind}-{stamp()}-{number}.db"
     with _worded(folder, "The backup could not be made"):
-        path = back_up(database, folder, name, give_up=give_up)
+        path = _take(database, folder, name, give_up)
     return next(b for b in backups(folder) if b.path == path)
 
 
-def copy_to(database: Path, target: Path) -> None:
+def copy_to(database: Path | str, target: Path) -> None:
     """A backup under a name of the person's choice. An earlier one there is replaced, once this one is good.
 
     Raises StorageError, also rather than replace a file that is something else.
@@ -87,7 +92,7 @@ def copy_to(database: Path, target: Path) -> None:
     if target.is_dir():
         raise StorageError(f"{target} is a folder.", hint="Name a file in it.")
     if target.exists():
-        if any(_same_file(target, database.with_name(database.name + s)) for s in ("", "-wal", "-shm")):
+        if isinstance(database, Path) and _is_part(target, database):
             raise StorageError("That is the database itself.", hint="Choose another file.")
         if not _is_ours(target):
             raise StorageError(
@@ -96,7 +101,15 @@ def copy_to(database: Path, target: Path) -> None:
     if not target.parent.is_dir():
         raise StorageError(f"There is no folder {target.parent}.", hint="Make it first.")
     with _worded(target.parent, "The backup could not be made"):
-        back_up(database, target.parent, target.name)
+        _take(database, target.parent, target.name, lambda: False)
+
+
+def _take(database: Path | str, folder: Path, name: str, give_up: Callable[[], bool]) -> Path:
+    if isinstance(database, Path):
+        return back_up(database, folder, name, give_up=give_up)
+    from mastra_desktop.store.server_copy import back_up_server
+
+    return back_up_server(database, folder, name, give_up=give_up)
 
 
 def thin(folder: Path) -> list[Path]:
@@ -195,33 +208,69 @@ class Restored:
     before: Path | None
 
 
-def restore(source: Path, database: Path, folder: Path, vectors: Path) -> Restored:
+def restore(source: Path, database: Path, folder: Path, vectors: Path, me: Me = NOBODY) -> Restored:
     """Makes `source` the database. Nobody may have it open. Raises StorageError; then all is as it was.
 
     The copy is brought to this version's tables before it takes the database's place. What is there now is
     backed up first; a damaged one keeps a second name. The audit log goes on where it was, and the index of
-    meanings is made anew from what was restored.
+    meanings is made anew from what was restored. `me`: this data home's name where it shares a server.
     """
     if (refused := refusal(source)) is not None:
         raise refused
+    with _coming(source, database, folder) as coming:
+        leave_server(coming, me.place)
+        before: Path | None = None
+        if database.exists() and database.stat().st_size:
+            if is_sound(database):
+                before = make(database, folder, "before-restore").path
+                audit.carry_over(database, coming)
+            else:
+                before = keep_damaged(database)
+        _forget_vectors(vectors)
+        put_in_place(coming, database)
+    return Restored(source, before)
+
+
+def restore_on_server(source: Path, url: str, local: Path, folder: Path, me: Me) -> Restored:
+    """Makes `source` what the server at `url` has, in one transaction.
+
+    What is there now is backed up first. Refused while others work on it. `local` is the data home's own
+    database, which may not exist. Raises StorageError; then all is as it was.
+    """
+    from mastra_desktop.store import server_restore
+
+    if (refused := refusal(source)) is not None:
+        raise refused
+    with _coming(source, local, folder) as coming:
+
+        def back_up_now() -> Path:
+            return make(url, folder, "before-restore").path
+
+        before = server_restore.load(url, coming, local, me, back_up_now)
+    return Restored(source, before)
+
+
+@contextmanager
+def _coming(source: Path, database: Path, folder: Path) -> Iterator[Path]:
+    """A copy of a backup beside the database, of this version; gone at the end."""
     coming = database.with_name(database.name + ".restoring")
     try:
         with _worded(folder, "The backup could not be restored"):
             back_up(source, coming.parent, coming.name)
             bring_up(coming)
-            before: Path | None = None
-            if database.exists() and database.stat().st_size:
-                if is_sound(database):
-                    before = make(database, folder, "before-restore").path
-                    audit.carry_over(database, coming)
-                else:
-                    before = keep_damaged(database)
-            _forget_vectors(vectors)
-            put_in_place(coming, database)
+            yield coming
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             coming.with_name(coming.name + suffix).unlink(missing_ok=True)
-    return Restored(source, before)
+
+
+def leave_server(path: Path, place: str) -> None:
+    """What came from a server is this data home's alone. Folders that others watched are not watched here."""
+    with closing(connect_sqlite(path)) as conn:
+        conn.execute("UPDATE documents SET place = '' WHERE place <> ''")
+        elsewhere = "watched_place NOT IN ('', ?)"
+        conn.execute(f"UPDATE collections SET watched = '' WHERE {elsewhere}", (place,))  # noqa: S608 - fixed
+        conn.execute("UPDATE collections SET watched_place = '' WHERE watched_place <> ''")
 
 
 def bring_up(path: Path) -> None:
@@ -255,8 +304,10 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _same_file(one: Path, other: Path) -> bool:
-    return other.exists() and os.path.samefile(one, other)
+def _is_part(path: Path, database: Path) -> bool:
+    """Whether `path`, which exists, is the database's file or one of those beside it."""
+    parts = (database.with_name(database.name + suffix) for suffix in ("", "-wal", "-shm"))
+    return any(part.exists() and os.path.samefile(path, part) for part in parts)
 
 
 @contextmanager
@@ -264,7 +315,9 @@ def _worded(place: Path, what: str) -> Iterator[None]:
     """Trouble with the disk as one sentence that begins with `what`."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error, OSError) as error:
+    except Exception as error:
+        if not is_a_drivers(error):
+            raise
         meant = translate(error, place / "mastra.db")
         if meant is None or type(meant) is not StorageError:
             why = str(error.orig if isinstance(error, DBAPIError) else error)

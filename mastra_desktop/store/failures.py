@@ -56,7 +56,7 @@ def translated(path: Path | None, backups: Path | None = None) -> Iterator[None]
     try:
         yield
     except Exception as error:
-        meant = translate(error, path, backups) if _is_a_drivers(error) else None
+        meant = translate(error, path, backups) if is_a_drivers(error) else None
         if meant is None:
             raise
         raise meant from error
@@ -117,7 +117,8 @@ def damaged(path: Path | None, backups: Path | None, detail: str) -> DatabaseDam
     )
 
 
-def _is_a_drivers(error: Exception) -> bool:
+def is_a_drivers(error: Exception) -> bool:
+    """Whether a database's driver, or the disk, raised it."""
     # By its name: psycopg is only imported where a server is used.
     known = DBAPIError | sqlite3.Error | OSError | PendingRollbackError
     return isinstance(error, known) or _is_psycopgs(error)

@@ -46,25 +46,43 @@ def glance(path: Path) -> Glance:
 def back_up(path: Path, folder: Path, name: str, *, give_up: Callable[[], bool] = lambda: False) -> Path:
     """Copies the database at `path` to `folder/name`, whole and checked; it may be in use meanwhile.
 
-    The copy is made under another name, opened, checked and synced before it takes its own. Once `give_up`
+    Raises as `write_checked` does.
+    """
+
+    def may_go_on(_status: int = 0, _left: int = 0, _of: int = 0) -> None:
+        if give_up():
+            raise sqlite3.OperationalError("interrupted")
+
+    def fill(copy: sqlite3.Connection) -> None:
+        with closing(connect_sqlite(path)) as source:
+            source.execute("BEGIN")  # one state throughout: a change meanwhile would begin the copy anew
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            source.backup(copy, pages=_PAGES_AT_ONCE, progress=may_go_on)
+            source.execute("ROLLBACK")
+
+    return write_checked(folder, name, fill, give_up=give_up)
+
+
+def write_checked(
+    folder: Path,
+    name: str,
+    fill: Callable[[sqlite3.Connection], None],
+    *,
+    give_up: Callable[[], bool] = lambda: False,
+) -> Path:
+    """A new database at `folder/name` that `fill` fills.
+
+    It is made under another name, opened, checked and synced before it takes its own. Once `give_up`
     says so, it ends within a moment with sqlite3.OperationalError ("interrupted").
     Raises `StorageError` when the copy is not sound, OSError or sqlite3.Error when it cannot be made.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     target, partial = folder / name, folder / f"{name}.partial"
     partial.unlink(missing_ok=True)
-
-    def may_go_on(_status: int = 0, _left: int = 0, _of: int = 0) -> None:
-        if give_up():
-            raise sqlite3.OperationalError("interrupted")
-
     try:
         partial.touch(mode=0o600)
-        with closing(connect_sqlite(path)) as source, closing(connect_sqlite(partial)) as copy:
-            source.execute("BEGIN")  # one state throughout: a change meanwhile would begin the copy anew
-            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            source.backup(copy, pages=_PAGES_AT_ONCE, progress=may_go_on)
-            source.execute("ROLLBACK")
+        with closing(connect_sqlite(partial)) as copy:
+            fill(copy)
             copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
             copy.set_progress_handler(lambda: int(give_up()), _STEPS_BETWEEN)
             found = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]

@@ -1,7 +1,7 @@
 """Passages and their words: putting them in, taking them out, finding them.
 
 `passage_search` keeps no text of its own, so taking a passage out needs the text that went in: the heading
-and the passage, as `_indexed` joins them. Whether a passage may be found is asked of its document and
+and the passage, as `indexed` joins them. Whether a passage may be found is asked of its document and
 collection when it is: hiding and replacing never touch the words.
 """
 
@@ -92,7 +92,7 @@ def add(conn: Connection, seq: int, whole: str, spans: Sequence[PassageSpan]) ->
     conn.execute(insert(schema.passages), rows)
     place = {"seq": seq, "first": spans[0].index, "last": spans[-1].index}
     numbers = {position: id for id, position in conn.execute(_NUMBERS, place)}
-    put = [(numbers[row["position"]], _indexed(str(row["heading"]), str(row["text"]))) for row in rows]
+    put = [(numbers[row["position"]], indexed(str(row["heading"]), str(row["text"]))) for row in rows]
     if conn.dialect.name != "sqlite":
         passages_server.add(conn, put)
         return
@@ -102,7 +102,7 @@ def add(conn: Connection, seq: int, whole: str, spans: Sequence[PassageSpan]) ->
 def index_all_words(conn: Connection) -> None:
     """Fills an empty word index from the passages that are there."""
     for id, heading, words_ in conn.execute(select(_p.id, _p.heading, _p.text)):
-        conn.execute(_ADD_WORDS, {"id": id, "text": _indexed(heading, words_)})
+        conn.execute(_ADD_WORDS, {"id": id, "text": indexed(heading, words_)})
 
 
 def remove(conn: Connection, seq: int, collection_id: str, embedder_id: str, limit: int) -> int:
@@ -112,7 +112,7 @@ def remove(conn: Connection, seq: int, collection_id: str, embedder_id: str, lim
         return 0
     if conn.dialect.name == "sqlite":
         conn.execute(
-            _REMOVE_WORDS, [{"id": id, "text": _indexed(heading, text)} for id, heading, text, _ in rows]
+            _REMOVE_WORDS, [{"id": id, "text": indexed(heading, text)} for id, heading, text, _ in rows]
         )
     else:
         passages_server.remove(conn, [row[0] for row in rows])
@@ -246,6 +246,6 @@ def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[i : i + _AT_ONCE] for i in range(0, len(ids), _AT_ONCE))
 
 
-def _indexed(heading: str, passage: str) -> str:
+def indexed(heading: str, passage: str) -> str:
     """What goes into the index of words for a passage: also the headings it stands under."""
     return words.index_text(f"{heading}\n{passage}" if heading else passage)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, islice
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, select, text
 
 from mastra_desktop.store import lexemes, words
+from mastra_desktop.store.engines import raw
 
 _K1, _B = 1.2, 0.75  # as FTS5 has them
+_AT_ONCE = 200  # texts
 _MOST_COUNTED = 40  # times a word is in a passage
 _UNIT = 0.1 / 1.64493406685  # what ts_rank says of a word that is there once
 _SUMS = list(accumulate(1 / (j * j) for j in range(1, _MOST_COUNTED + 1)))
@@ -46,6 +48,20 @@ def add(conn: Connection, rows: Sequence[tuple[int, str]]) -> None:
         for (id, _), places in zip(rows, found, strict=True)
     ]
     conn.execute(_ADD, put)
+
+
+def put_all(conn: Connection, rows: Iterable[tuple[int, str]]) -> None:
+    """Fills the empty index from (id, text for the index); memory stays bounded."""
+    lexer = lexemes.stems(conn)
+    left = iter(rows)
+    with (
+        raw(conn).cursor() as cursor,
+        cursor.copy("COPY passage_search (id, length, words) FROM STDIN") as copy,
+    ):
+        while some := list(islice(left, _AT_ONCE)):
+            found = lexer.places([whole for _, whole in some])
+            for (id, _), places in zip(some, found, strict=True):
+                copy.write_row((id, sum(map(len, places.values())), lexemes.as_tsvector(places)[0]))
 
 
 def remove(conn: Connection, ids: Sequence[int]) -> None:

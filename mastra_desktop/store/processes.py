@@ -46,6 +46,10 @@ _GIVE_UP = text(
     "DELETE FROM claims WHERE process_id = :id AND name LIKE :kind"
     " AND NOT subject = ANY(CAST(:keep AS text[]))"
 )
+_LIVING = text(
+    "SELECT host FROM processes WHERE NOT (place = :place AND host = :host)"
+    " AND seen_at > extract(epoch FROM clock_timestamp()) - 20 ORDER BY host"
+)
 _HELD = text(
     "SELECT c.subject FROM claims AS c JOIN processes AS p ON p.id = c.process_id"
     " WHERE c.name LIKE :kind AND p.id <> :besides AND p.seen_at > extract(epoch FROM clock_timestamp()) - 20"
@@ -103,6 +107,13 @@ def held(conn: Connection, kind: str, besides: Me = NOBODY) -> set[str]:
     if _is_file(conn):
         return set()
     return set(conn.execute(_HELD, {"kind": f"{kind}%", "besides": besides.id}).scalars())
+
+
+def living(conn: Connection, besides: Me) -> list[str]:
+    """The computers of processes that are there, but for those of one data home, whose lock we have."""
+    if _is_file(conn):
+        return []
+    return list(conn.execute(_LIVING, {"place": besides.place, "host": besides.host}).scalars())
 
 
 def give_up(conn: Connection, me: Me, kind: str, keep: Iterable[str]) -> None:

@@ -7,13 +7,16 @@ a phrase is found when its words are there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from mastra_desktop.store import lexemes, words
+from mastra_desktop.store.engines import raw
 from mastra_desktop.store.prepared import Prepared
 
+_AT_ONCE = 200  # texts
 _ADD = Prepared(
     text(
         "INSERT INTO message_search (seq, words, loose)"
@@ -57,6 +60,17 @@ def remove_messages(conn: Connection, seqs: Iterable[int]) -> None:
 
 def remove_title(conn: Connection, id: str) -> None:
     conn.execute(_REMOVE_TITLE, {"id": id})
+
+
+def put_all(conn: Connection, table: str, rows: Iterable[tuple[int, str]]) -> None:
+    """Fills an empty table of words from (number, text); memory stays bounded."""
+    lexer = lexemes.plain(conn)
+    left = iter(rows)
+    with raw(conn).cursor() as cursor, cursor.copy(f"COPY {table} (seq, words, loose) FROM STDIN") as copy:
+        while some := list(islice(left, _AT_ONCE)):
+            found = lexer.places([words.index_text(whole) for _, whole in some])
+            for (seq, _), places in zip(some, found, strict=True):
+                copy.write_row((seq, *lexemes.as_tsvector(places)))
 
 
 def find(

@@ -192,7 +192,7 @@ class MainWindow(QMainWindow):
         if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
             size = self._theme.current
             self.resize(size.px("layout.windowDefault.0"), size.px("layout.windowDefault.1"))
-        if not self._paths.database.exists():
+        if not self._paths.is_used:
             self._show_first_run()
         else:
             self.chat.setFocus()  # what is typed before the chats are loaded is kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -123,7 +124,7 @@ class Recovery(QObject):
         from mastra_desktop.services.backups import restore_backup
 
         def work() -> str:
-            restore_backup(self._paths, path)
+            restore_backup(self._paths, path, os.environ)
             return self.tr("What was there before is among the backups, or beside the database.")
 
         await self._with_engine_stopped(work, self.tr("Backup restored"), "backup.restored", path.name)

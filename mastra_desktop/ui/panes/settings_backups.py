@@ -28,6 +28,7 @@ class BackupList(QWidget):
     def __init__(self, theme: ThemeController, icons: Icons, bridge: Bridge, tasks: Tasks) -> None:
         super().__init__()
         self._theme, self._icons, self._bridge, self._tasks = theme, icons, bridge, tasks
+        self.on_server = False
         self.make_button = Button(self.tr("Back up now"), theme, icons, icon="archive")
         self.make_button.setObjectName("backUpButton")
         self.make_button.clicked.connect(lambda: tasks.start(self._make(), key=TASK))
@@ -90,15 +91,21 @@ class BackupList(QWidget):
         return made
 
     def _ask(self, backup: Backup, when: str) -> None:
+        words = self.tr(
+            "Chats and documents become as they were then. What is there now is backed up first. "
+            "Answers that are being written are stopped."
+        )
+        if self.on_server:
+            shared = self.tr(
+                "That holds for everybody who works on this database; all others have to close it."
+            )
+            words = f"{words} {shared}"
         dialog = ConfirmDialog(
             self.window(),
             self._theme,
             self._icons,
             self.tr("Restore the backup of {when}?").format(when=when),
-            self.tr(
-                "Chats and documents become as they were then. What is there now is backed up first. "
-                "Answers that are being written are stopped."
-            ),
+            words,
             self.tr("Restore"),
             self.tr("Cancel"),
         )

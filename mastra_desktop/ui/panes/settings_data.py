@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -22,6 +23,9 @@ from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
+
+if TYPE_CHECKING:
+    from mastra_desktop.core import Core
 
 
 class DataPage(SettingsPage):
@@ -88,3 +92,7 @@ class DataPage(SettingsPage):
 async def _database_is_named(core: Core) -> bool:
     """Whether the database is another one than the data folder's own."""
     return bool(core.settings.loaded.config.database.url)
+
+
+async def _is_on_server(core: Core) -> bool:
+    return core.db.path is None
