@@ -57,6 +57,11 @@ def remove_provider(file: Path, provider_id: str) -> None:
 
 def set_value(file: Path, section: str, key: str, value: object) -> None:
     """Sets one key, as in `set_value(file, "local", "model_path", "/m.gguf")`. Raises as `put_provider`."""
+    _write(file, with_value(file, section, key, value))
+
+
+def with_value(file: Path, section: str, key: str, value: object) -> str:
+    """What the file would say with that value. Raises ConfigError."""
 
     def edit(document: TOMLDocument) -> None:
         import tomlkit
@@ -65,7 +70,26 @@ def set_value(file: Path, section: str, key: str, value: object) -> None:
             document[section] = tomlkit.table()
         document[section][key] = value  # a table: the file was checked
 
-    _edit(file, edit)
+    return _edited(file, edit)
+
+
+def remove_value(file: Path, section: str, key: str) -> None:
+    """Takes one key out, so that its default holds. Raises as `put_provider`."""
+    _write(file, without_value(file, section, key))
+
+
+def without_value(file: Path, section: str, key: str) -> str:
+    """What the file would say without that key; its heading goes with the last one. Raises ConfigError."""
+
+    def edit(document: TOMLDocument) -> None:
+        table = document.get(section)
+        if table is None or key not in table:
+            return
+        del table[key]
+        if not len(table) and "#" not in table.as_string():  # the person's comments stay
+            del document[section]
+
+    return _edited(file, edit)
 
 
 def _providers(document: TOMLDocument) -> AoT:
@@ -86,6 +110,10 @@ def _providers(document: TOMLDocument) -> AoT:
 
 
 def _edit(file: Path, edit: Callable[[TOMLDocument], None]) -> None:
+    _write(file, _edited(file, edit))
+
+
+def _edited(file: Path, edit: Callable[[TOMLDocument], None]) -> str:
     import tomlkit
 
     try:
@@ -97,8 +125,12 @@ def _edit(file: Path, edit: Callable[[TOMLDocument], None]) -> None:
     edit(document)
     result = tomlkit.dumps(document)
     check(result, file, {})
+    return result
+
+
+def _write(file: Path, text: str) -> None:
     try:
-        replace_text(file, result)
+        replace_text(file, text)
     except OSError as error:
         raise StorageError(
             f"{file} cannot be written: {error.strerror or error}.",

@@ -100,6 +100,12 @@ def validation_problems(
     return found
 
 
+def allowed_for(shape: type[BaseModel], path: KeyPath) -> str:
+    """What a key of `shape` may be, in words: "a whole number from 0 to 10"."""
+    schema = shape.model_json_schema()
+    return _allowed(schema, _node(schema, path))
+
+
 def dotted(path: KeyPath) -> str:
     """`providers[0].id`"""
     return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")

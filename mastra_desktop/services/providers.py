@@ -306,7 +306,9 @@ class ProvidersService:
         """
         if path is not None:
             check_file(path, read_manifest(self._paths.resources / "models.json"))
-        config_file.set_value(self._paths.config, "local", "model_path", str(path) if path else "")
+            config_file.set_value(self._paths.config, "local", "model_path", str(path))
+        else:
+            config_file.remove_value(self._paths.config, "local", "model_path")
         self._local.set_model_file(path)
         await self._reload()
         return await self.local_model()

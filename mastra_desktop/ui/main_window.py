@@ -14,7 +14,6 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QStackedWidget,
 
 from mastra_desktop.domain.errors import MastraError, describe
 from mastra_desktop.domain.events import (
-    BackupsChanged,
     BusEvent,
     CollectionChanged,
     ConfigChanged,
@@ -376,12 +375,10 @@ class MainWindow(QMainWindow):
                         self.chat.knowledge.refresh()
                     if self.knowledge is not None:
                         self.knowledge.heard(event)
-                case BackupsChanged() if self.settings_pane is not None:
-                    self.tasks.start(self.settings_pane.data.backups.load(), key="backups")
                 case ProvidersChanged():
                     self.chat.refresh_models()
-                    if self.settings_pane is not None:
-                        self.settings_pane.refresh()
+            if self.settings_pane is not None:
+                self.settings_pane.heard(event)
 
     def _ask_passphrase(self) -> None:
         """A key is needed and the file of keys is locked."""

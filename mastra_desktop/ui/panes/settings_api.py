@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QLabel, QWidget
 
 from mastra_desktop.core import Core
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.events import ApiChanged
 from mastra_desktop.domain.tokens import ApiToken, TokenRole
+from mastra_desktop.services.configuration import Setting
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
 from mastra_desktop.ui.dialogs.token_dialog import TokenDialog
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.model_row import TableLine
-from mastra_desktop.ui.panes.parts import Panel, label
+from mastra_desktop.ui.panes.parts import IconText, Panel, label
 from mastra_desktop.ui.panes.settings_page import SettingsPage, column_of, row_of
+from mastra_desktop.ui.panes.settings_source import SourceBadge, all_settings, locked_words
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button, IconButton
@@ -29,6 +32,7 @@ from mastra_desktop.ui.widgets.number_field import NumberField
 from mastra_desktop.ui.widgets.switch import Switch
 
 TASK = "settings-api"
+LOOK_TASK, LOOK_MS = "settings-api-tokens", 2000
 ROLE_WIDTH, DAY_WIDTH = 72, 96
 
 
@@ -38,6 +42,12 @@ class ApiPage(SettingsPage):
     def __init__(self, theme: ThemeController, icons: Icons, bridge: Bridge, tasks: Tasks) -> None:
         super().__init__(theme, self.tr("Local API"))
         self._icons, self._bridge, self._tasks = icons, bridge, tasks
+        self.badges: dict[str, SourceBadge] = {}
+        self._locked: dict[str, IconText] = {}
+        self._settings: dict[str, Setting] = {}
+        self._tokens: list[ApiToken] | None = None
+        self._looking = QTimer(self, interval=LOOK_MS)  # tokens that a command made are told by nobody
+        self._looking.timeout.connect(lambda: tasks.start(self._look(), key=LOOK_TASK))
         self.switch = Switch(theme, self.tr("Programs on this computer may ask"), self.tr("Local API"))
         self.switch.setObjectName("apiSwitch")
         self.switch.clicked.connect(lambda on: self._start(self._change("enabled", bool(on))))
@@ -46,14 +56,22 @@ class ApiPage(SettingsPage):
         self.add_row(
             self.tr("Local API"),
             self.tr("As OpenAI's clients expect it. Other computers and web pages never get in."),
-            column_of(self.switch, self.trouble),
+            column_of(
+                row_of(self.switch, self._badge("enabled"), stretch=0), self.trouble, self._note("enabled")
+            ),
+            name="server.enabled",
         )
         self.port = NumberField(0, 65535)
         self.port.setObjectName("apiPort")
         self.port.setGroupSeparatorShown(False)
         self.port.setSpecialValueText(self.tr("Any free one"))
         self.port.editingFinished.connect(self._port_entered)
-        self.add_row(self.tr("Port"), self.tr("0: any free one, another one each time"), row_of(self.port))
+        self.add_row(
+            self.tr("Port"),
+            self.tr("0: any free one, another one each time"),
+            column_of(row_of(self.port, QWidget(), self._badge("port"), stretch=1), self._note("port")),
+            name="server.port",
+        )
         self.address = ElidedLabel("")
         self.address.setObjectName("apiAddress")
         self.address.setMinimumHeight(32)
@@ -93,8 +111,16 @@ class ApiPage(SettingsPage):
 
     async def load(self) -> None:
         """As it is now."""
-        state, enabled, port, tokens = await self._bridge.call(_state)
-        self.show_state(state, enabled, port)
+        settings = await all_settings(self._bridge)
+        state, tokens = await self._bridge.call(_state)
+        self._settings = {key: settings[f"server.{key}"] for key in self.badges}
+        for key, setting in self._settings.items():
+            self.badges[key].show_setting(setting)
+            self._locked[key].set("lock", locked_words(setting))
+            self._locked[key].setVisible(bool(locked_words(setting)))
+        self.switch.setEnabled(not locked_words(self._settings["enabled"]))
+        self.port.setReadOnly(bool(locked_words(self._settings["port"])))
+        self.show_state(state, bool(self._settings["enabled"].value), int(self._settings["port"].value))
         self._show_tokens(tokens)
 
     def show_state(self, state: ApiChanged, enabled: bool, port: int) -> None:
@@ -112,7 +138,35 @@ class ApiPage(SettingsPage):
             f"-H 'Content-Type: application/json' -d '{body}'"
         )
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._looking.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._looking.stop()
+
     # -- inside -------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        with suppress(MastraError):  # told when something is done here
+            self._show_tokens(await self._bridge.call(lambda core: core.tokens.all()))
+
+    def _badge(self, key: str) -> SourceBadge:
+        made = SourceBadge(self._theme, self._icons)
+        made.reset_wanted.connect(lambda: self._start(self._reset(key)))
+        self.badges[key] = made
+        return made
+
+    def _note(self, key: str) -> IconText:
+        """Says which variable is in the way."""
+        made = IconText("lock", "", self._theme, self._icons, wrap=True)
+        made.hide()
+        self._locked[key] = made
+        return made
+
+    async def _reset(self, key: str) -> None:
+        await self._bridge.call(lambda core: core.settings.reset("server", key))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.start(self._shown(work), key=TASK)
@@ -136,7 +190,8 @@ class ApiPage(SettingsPage):
 
     def _port_entered(self) -> None:
         port = self.port.value()
-        self._start(self._change("port", port))
+        if self._settings and port != self._settings["port"].value:
+            self._start(self._change("port", port))
 
     def _ask_create(self) -> None:
         dialog = TokenDialog(self.window(), self._theme, self._icons)
@@ -173,6 +228,10 @@ class ApiPage(SettingsPage):
         self.secret.setText("")
 
     def _show_tokens(self, tokens: list[ApiToken]) -> None:
+        if tokens == self._tokens:
+            return
+        self._tokens = tokens
+        focused = next((id for id, row in self.token_rows.items() if row.revoke_button.hasFocus()), "")
         for row in self.token_rows.values():
             self._table.column.removeWidget(row)
             row.deleteLater()
@@ -182,6 +241,8 @@ class ApiPage(SettingsPage):
             row.revoke_button.clicked.connect(lambda _=False, token=token: self._ask_revoke(token))
             self._table.column.addWidget(row)
             self.token_rows[token.id] = row
+        if focused in self.token_rows:
+            self.token_rows[focused].revoke_button.setFocus(Qt.FocusReason.OtherFocusReason)
         self._table.setVisible(bool(tokens))
         self._none.setVisible(not tokens)
 
@@ -225,6 +286,5 @@ def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d")
 
 
-async def _state(core: Core) -> tuple[ApiChanged, bool, int, list[ApiToken]]:
-    settings = core.settings.loaded.config.server
-    return core.api.state, settings.enabled, settings.port, await core.tokens.all()
+async def _state(core: Core) -> tuple[ApiChanged, list[ApiToken]]:
+    return core.api.state, await core.tokens.all()

@@ -11,8 +11,9 @@ from mastra_desktop.services.providers import LocalModelInfo
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.model_file import ask_for_model_file, memory_words, short_path, size_words
-from mastra_desktop.ui.panes.parts import flow, label
+from mastra_desktop.ui.panes.parts import IconText, flow, label
 from mastra_desktop.ui.panes.settings_page import SettingsPage, column_of
+from mastra_desktop.ui.panes.settings_source import SourceBadge, all_settings, locked_words
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
@@ -20,6 +21,7 @@ from mastra_desktop.ui.widgets.chip import Chip
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
 
 TASK = "settings-local-model"
+MODEL_KEY = "local.model_path"
 
 
 class LocalModelsPage(SettingsPage):
@@ -50,6 +52,8 @@ class LocalModelsPage(SettingsPage):
         self.back_button.setObjectName("builtInModelButton")
         self.back_button.clicked.connect(lambda: self._chosen(None))
         self.back_button.hide()
+        self.badge = SourceBadge(theme, icons, resets=False)
+        self._locked = IconText("lock", "", theme, icons, wrap=True)
         self.add_row(
             self.tr("File in use"),
             self.tr("Answers on this computer, without a network"),
@@ -59,11 +63,23 @@ class LocalModelsPage(SettingsPage):
         self.add_row(
             self.tr("Another file"),
             self.tr("Any chat model in the GGUF format"),
-            column_of(flow([self.choose_button, self.back_button], across=8), self._trouble),
+            column_of(
+                flow([self.choose_button, self.back_button, self.badge], across=8),
+                self._trouble,
+                self._locked,
+            ),
         )
         self._trouble.hide()
+        self._locked.hide()
 
     async def load(self) -> None:
+        setting = (await all_settings(self._bridge))[MODEL_KEY]
+        self.badge.show_setting(setting)
+        locked = locked_words(setting)
+        self._locked.set("lock", locked)
+        self._locked.setVisible(bool(locked))
+        for button in (self.choose_button, self.back_button):
+            button.setEnabled(not locked)
         self._show(await self._bridge.call(lambda core: core.providers.local_model()))
 
     def _chosen(self, path: Path | None) -> None:
@@ -81,6 +97,7 @@ class LocalModelsPage(SettingsPage):
         finally:
             button.set_loading(False)
         self._show(found)
+        await self.load()
         self.changed.emit()
 
     def _show(self, found: LocalModelInfo) -> None:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from mastra_desktop.ui.panes.parts import label
+from mastra_desktop.ui.panes.settings_search import Findable
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.elided_label import ElidedLabel
 
@@ -18,14 +27,25 @@ NARROW_MARGIN_BELOW = 460
 
 
 class SettingRow(QWidget):
-    """What is set, a hint below it, and the controls; `text` for words that begin on the label's line."""
+    """What is set, a hint below it, and the controls; `text` for words that begin on the label's line.
+
+    `name` is what the row is found by: a key of the configuration, or the title.
+    """
 
     def __init__(
-        self, theme: ThemeController, title: str, hint: str, controls: QWidget, *, text: bool = False
+        self,
+        theme: ThemeController,
+        title: str,
+        hint: str,
+        controls: QWidget,
+        *,
+        text: bool = False,
+        name: str = "",
     ) -> None:
         super().__init__()
         self._theme = theme
         self.title = title
+        self.name = name or title
         self.controls = controls
         self._text = text
         self._side = QWidget()
@@ -50,6 +70,10 @@ class SettingRow(QWidget):
     def set_hint(self, hint: str) -> None:
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
+
+    def words(self) -> str:
+        """What the search looks through beside title and name: the hint, and what the controls are called."""
+        return " ".join([self._hint.text(), *_names_in(self.controls)])
 
     def add_below(self, widget: QWidget) -> None:
         """Puts a control below the hint, in the label's column."""
@@ -123,18 +147,31 @@ class SettingsPage(QWidget):
         whole.addWidget(self._header)
         whole.addWidget(self._scroll, 1)
 
-    def add_row(self, title: str, hint: str, controls: QWidget, *, text: bool = False) -> SettingRow:
-        row = SettingRow(self._theme, title, hint, controls, text=text)
+    def add_row(
+        self, title: str, hint: str, controls: QWidget, *, text: bool = False, name: str = ""
+    ) -> SettingRow:
+        row = SettingRow(self._theme, title, hint, controls, text=text, name=name)
         self.rows.append(row)
         self.body.addWidget(row)
         return row
 
-    def reveal(self, title: str) -> None:
+    def add_heading(self, title: str) -> None:
+        """Above the rows that come next."""
+        heading = label(title, "panelTitle")
+        heading.setContentsMargins(0, 20, 0, 0)
+        self.body.addWidget(heading)
+
+    def findable(self) -> list[Findable]:
+        """What the search may find here."""
+        return [Findable(row.name, row.title, row.words()) for row in self.rows if not row.isHidden()]
+
+    def reveal(self, name: str) -> None:
         """Scrolls to that setting and gives it the keys."""
         for row in self.rows:
-            if row.title == title:
+            if row.name == name and not row.isHidden():
                 self._scroll.ensureWidgetVisible(row)
                 row.focus_control()
+                return
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -145,6 +182,15 @@ class SettingsPage(QWidget):
         self.head.setContentsMargins(side, 0, side, 1)
         for row in self.rows:
             row.set_stacked(stacked)
+
+
+def _names_in(controls: QWidget) -> list[str]:
+    """What those are called, and said to do, that take the keys."""
+    inside = [each for each in controls.findChildren(QWidget) if each.focusPolicy() != Qt.FocusPolicy.NoFocus]
+    names = [controls.accessibleDescription()]
+    for each in inside:
+        names += [each.accessibleName(), each.accessibleDescription()]
+    return [*names, *(each.text() for each in inside if isinstance(each, QAbstractButton))]
 
 
 class Header(QWidget):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtGui import QStandardItem, QStandardItemModel
+from PySide6.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from mastra_desktop import __version__
 from mastra_desktop.domain.errors import MastraError
+from mastra_desktop.domain.events import ApiChanged, BackupsChanged, BusEvent, ConfigChanged, ProvidersChanged
 from mastra_desktop.paths import Paths
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.parts import Line, label
+from mastra_desktop.ui.panes.settings_advanced import AdvancedPage
 from mastra_desktop.ui.panes.settings_api import ApiPage
 from mastra_desktop.ui.panes.settings_appearance import AppearancePage
 from mastra_desktop.ui.panes.settings_audit import AuditPage
@@ -19,6 +21,7 @@ from mastra_desktop.ui.panes.settings_data import DataPage
 from mastra_desktop.ui.panes.settings_local import LocalModelsPage
 from mastra_desktop.ui.panes.settings_page import Header, SettingsPage
 from mastra_desktop.ui.panes.settings_providers import ProvidersPage
+from mastra_desktop.ui.panes.settings_search import ABOUT, PAGE, Found, find, fits
 from mastra_desktop.ui.row_roles import RowRole
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
@@ -27,6 +30,9 @@ from mastra_desktop.ui.widgets.section_list import SectionList
 
 GROUPS_WIDTH = 208
 TASK = "settings-load"
+FOLLOW_TASK = "settings-follow"
+
+Page = SettingsPage | ProvidersPage
 
 
 class SettingsPane(QWidget):
@@ -56,13 +62,16 @@ class SettingsPane(QWidget):
         self.audit = AuditPage(theme, icons, bridge, tasks)
         self.providers.notice.connect(self.notice)
         self.local_models.changed.connect(self.refresh)
-        self._groups: list[tuple[str, str, str, str, QWidget]] = [  # id, section, title, icon, page
+        self.advanced = AdvancedPage(theme, icons, paths, bridge, tasks)
+        self.advanced.open_wanted.connect(self.open)
+        self._groups: list[tuple[str, str, str, str, Page]] = [  # id, section, title, icon, page
             ("appearance", self.tr("App"), self.tr("Appearance"), "sun", self.appearance),
             ("providers", self.tr("Models"), self.tr("Providers"), "plug-zap", self.providers),
             ("local-models", self.tr("Models"), self.tr("Local models"), "cpu", self.local_models),
             ("local-api", self.tr("Data"), self.tr("Local API"), "server", self.api),
             ("storage", self.tr("Data"), self.tr("Storage"), "hard-drive", self.data),
             ("audit", self.tr("Data"), self.tr("Audit"), "scroll-text", self.audit),
+            ("advanced", self.tr("Data"), self.tr("Advanced"), "sliders-horizontal", self.advanced),
         ]
         self.pages = QStackedWidget()
         for *_, page in self._groups:
@@ -71,14 +80,15 @@ class SettingsPane(QWidget):
         self.search = SearchField(self.tr("Find a setting"), theme, icons)
         self.search.setObjectName("searchField")
         self.search.textChanged.connect(self._fill)
-        self.search.returnPressed.connect(self._open_first)
+        self.search.returnPressed.connect(self._open_best)
         self.groups = SectionList(self.tr("Settings"), theme, icons, one_line=True)
         self.groups.setObjectName("settingsGroups")
         self.groups.rename_enabled = False
         self._model = QStandardItemModel(self)
+        self._best = ""  # the row that Enter opens
         self.groups.setModel(self._model)
         self.groups.row_activated.connect(self.open)
-        self._nothing = label(self.tr("No setting has this in its name."), "hint", wrap=True)
+        self._nothing = label("", "hint", wrap=True)
         self._nothing.setContentsMargins(18, 8, 18, 0)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -98,6 +108,23 @@ class SettingsPane(QWidget):
         if self.pages.currentWidget() is self.audit:
             self.audit.refresh()
 
+    def heard(self, event: BusEvent) -> None:
+        """What was changed elsewhere shows here; what is typed in a field stays."""
+        match event:
+            case ProvidersChanged():
+                self.refresh()
+            case BackupsChanged():
+                self._tasks.start(self.data.backups.load(), key="backups")
+            case ApiChanged():
+                self._tasks.start(self.api.load(), key=f"{FOLLOW_TASK}-api")
+            case ConfigChanged():
+                self._tasks.start(self._follow(), key=FOLLOW_TASK)
+
+    async def _follow(self) -> None:
+        await self.advanced.load()
+        await self.api.load()
+        await self.local_models.load()
+
     def focus_search(self) -> None:
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search.selectAll()
@@ -109,7 +136,7 @@ class SettingsPane(QWidget):
     def open_provider(self, provider_id: str) -> None:
         """Shows the settings of a provider, of its key among others."""
         self.open("providers")
-        self.providers.reveal(provider_id)
+        self.providers.reveal_provider(provider_id)
 
     def open(self, row_id: str) -> None:
         """Shows a group, or one setting of it."""
@@ -119,10 +146,8 @@ class SettingsPane(QWidget):
         self.groups.set_selected_id(row_id)
         if page is self.audit:
             self.audit.refresh()
-        if setting and isinstance(page, SettingsPage):
+        if setting:
             page.reveal(setting)
-        elif setting and isinstance(page, ProvidersPage):
-            page.add_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     # -- inside -------------------------------------------------------------------------------------
 
@@ -131,40 +156,61 @@ class SettingsPane(QWidget):
             await self.local_models.load()
             await self.data.load()
             await self.api.load()
+            await self.advanced.load()
         except MastraError as error:
             self.failed.emit(error)
             return
         self.providers.reload()
 
     def _fill(self) -> None:
-        """The groups whose name, or the name of a setting in them, holds what is searched."""
-        wanted = self.search.text().strip().casefold()
+        """The groups, or while searching those that fit, each with the settings in it that do."""
+        wanted = self.search.text().strip()
         self._model.clear()
+        self._best = ""
+        best_rank = ABOUT + 1
         section_shown = ""
+        count = 0
         for group, section, title, icon, page in self._groups:
-            settings = [name for name in _settings_of(page) if wanted and wanted in name.casefold()]
-            if wanted and wanted not in title.casefold() and not settings:
+            found = find(wanted, page.findable(), title)
+            page_fits = fits(wanted, title)
+            if not page_fits and not found:
                 continue
             if section != section_shown:
-                heading = QStandardItem(section)
-                heading.setData("section", RowRole.KIND)
-                heading.setFlags(Qt.ItemFlag.NoItemFlags)
-                self._model.appendRow(heading)
+                self._model.appendRow(_heading(section))
                 section_shown = section
             self._model.appendRow(_row(group, title, icon))
-            for name in settings:
-                self._model.appendRow(_row(f"{group}/{name}", name, "chevron-right"))
-        self._nothing.setVisible(self._model.rowCount() == 0)
+            for each in found:
+                self._model.appendRow(_found_row(group, each))
+            ranked = [(PAGE, group)] if page_fits else []
+            for rank, row_id in [*ranked, *((each.rank, f"{group}/{each.findable.name}") for each in found)]:
+                count += 1
+                if wanted and rank < best_rank:
+                    best_rank, self._best = rank, row_id
+        self._nothing.setVisible(not count)
+        self._nothing.setText(
+            self.tr("Nothing in Settings is called or described as “{words}”.").format(words=wanted)
+        )
+        told = self.tr("{n} found").format(n=count) if count else self._nothing.text()
+        self.search.setAccessibleDescription(told if wanted else "")
         self.groups.set_selected_id(self.groups.selected_id())
 
-    def _open_first(self) -> None:
-        """Enter in the search opens the most exact find: a setting before its group."""
-        ids = [str(self._model.item(row).data(RowRole.ID) or "") for row in range(self._model.rowCount())]
-        found = next(
-            (row_id for row_id in ids if "/" in row_id), next((row_id for row_id in ids if row_id), "")
-        )
-        if found and self.search.text().strip():
-            self.open(found)
+    def _open_best(self) -> None:
+        """Enter in the search opens what fits best."""
+        if self._best:
+            self.open(self._best)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """What the child with the keys has no use for."""
+        if event.key() == Qt.Key.Key_Escape and self.search.text():
+            self.search.clear()
+            self.focus_search()
+        elif event.key() == Qt.Key.Key_Down and self.search.hasFocus():
+            index = self.groups.index_of(self._best or self.groups.selected_id())
+            self.groups.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            if index.isValid():
+                self.groups.setCurrentIndex(index)
+        else:
+            super().keyPressEvent(event)
 
     def _column(self) -> QWidget:
         made = QFrame()
@@ -195,8 +241,15 @@ def _row(row_id: str, title: str, icon: str) -> QStandardItem:
     return item
 
 
-def _settings_of(page: QWidget) -> list[str]:
-    """The names of the settings on a page."""
-    if isinstance(page, ProvidersPage):
-        return [page.add_button.accessibleName(), *(row.title for row in page.server.rows)]
-    return [row.title for row in page.rows if not row.isHidden()] if isinstance(page, SettingsPage) else []
+def _found_row(group: str, found: Found) -> QStandardItem:
+    item = _row(f"{group}/{found.findable.name}", found.findable.title, "chevron-right")
+    item.setData(found.marks, RowRole.TITLE_MARKS)
+    item.setToolTip(found.findable.name)
+    return item
+
+
+def _heading(title: str) -> QStandardItem:
+    heading = QStandardItem(title)
+    heading.setData("section", RowRole.KIND)
+    heading.setFlags(Qt.ItemFlag.NoItemFlags)
+    return heading

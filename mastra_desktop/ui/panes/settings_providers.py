@@ -32,6 +32,7 @@ from mastra_desktop.ui.panes.server_forms import ServerForms
 from mastra_desktop.ui.panes.settings_local import LocalModelsPage
 from mastra_desktop.ui.panes.settings_page import Header, SettingsPage
 from mastra_desktop.ui.panes.settings_provider_row import ProviderRow
+from mastra_desktop.ui.panes.settings_search import Findable
 from mastra_desktop.ui.panes.settings_server import ServerPage
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
@@ -126,11 +127,25 @@ class ProvidersPage(QWidget):
             self.server.show_status(*row.state)
             self.server.show_models(row.models, row.trouble)
 
-    def reveal(self, provider_id: str) -> None:
+    def reveal_provider(self, provider_id: str) -> None:
         """As `choose`; also before the providers were read, and nothing when there is none of that name."""
         self._chosen = provider_id
         if provider_id in self.provider_rows:
             self.choose(provider_id)
+
+    def findable(self) -> list[Findable]:
+        """What the search may find here: adding one, and what each has."""
+        add = Findable("add", self.add_button.accessibleName())
+        return [add, *self.server.findable()] if self._servers else [add]
+
+    def reveal(self, name: str) -> None:
+        """That setting of the provider in view, or of the first one."""
+        if name == "add" or not self._servers:
+            self.add_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return
+        if self._chosen not in self._servers:
+            self.choose(next(iter(self._servers)))
+        self.server.reveal(name)
 
     def show_form(self) -> None:
         """What was typed there before is still there."""

@@ -1,0 +1,142 @@
+"""One key of the configuration: its field, what it does, where its value comes from, what is in the way."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, QLocale, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from mastra_desktop.ops.config_keys import KeyInfo
+from mastra_desktop.services.configuration import Setting
+from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.parts import IconText, label
+from mastra_desktop.ui.panes.settings_source import SourceBadge, locked_words
+from mastra_desktop.ui.theme import ThemeController
+from mastra_desktop.ui.widgets.value_fields import (
+    ChoiceValue,
+    NumberValue,
+    SwitchValue,
+    TextValue,
+    ValueField,
+)
+
+MEGABYTE = 1024 * 1024
+_TIMES = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+class ConfigControls(QWidget):
+    """The field with its unit and badge in a line, sentences below. `edited` and `reset_wanted` ask; what
+    came of it is told with `show_setting` and `show_problem`."""
+
+    edited = Signal(object)
+    reset_wanted = Signal()
+
+    def __init__(self, info: KeyInfo, theme: ThemeController, icons: Icons) -> None:
+        super().__init__()
+        self.info = info
+        self.setAccessibleDescription(translated(info.section_title))
+        self.setting: Setting | None = None
+        self.field = field_for(info, theme)
+        self.field.setObjectName(f"config-{info.name}")
+        self.field.edited.connect(self.edited)
+        if isinstance(self.field, TextValue):
+            self.field.setPlaceholderText(self.tr("Empty"))
+        self._unit = label("", "hint")
+        self.badge = SourceBadge(theme, icons)
+        self.badge.reset_button.setObjectName(f"reset-{info.name}")
+        self.badge.reset_wanted.connect(self.reset_wanted)
+        self.does = label("", "hint", wrap=True)
+        self.problem = label("", "error", wrap=True)
+        self.locked = IconText("lock", "", theme, icons, wrap=True)
+        self.waiting = IconText(
+            "clock",
+            self.tr("Changed. It is used from the next start on."),
+            theme,
+            icons,
+            tone="warn",
+            wrap=True,
+        )
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(self.field, 1 if isinstance(self.field, TextValue) else 0)
+        line.addWidget(self._unit)
+        if not isinstance(self.field, TextValue):
+            line.addStretch(1)
+        line.addWidget(self.badge, 0, Qt.AlignmentFlag.AlignVCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addLayout(line)
+        for below in (self.problem, self.does, self.locked, self.waiting):
+            column.addWidget(below)
+        for hidden in (self.problem, self.locked, self.waiting):
+            hidden.hide()
+        self._say(restart=False)
+        if isinstance(self.field, (TextValue, NumberValue)):
+            self.field.textChanged.connect(self._typed)
+
+    def show_setting(self, setting: Setting, *, taken: bool = False) -> None:
+        """How it is now. What is being typed stays, unless that is what was `taken`."""
+        self.setting = setting
+        if taken or not self.field.touched:
+            self.show_problem("")
+            self.field.show_value(setting.value)
+        self.field.set_locked(setting.source == "environment" or setting.info.kind == "other")
+        self._unit.setText(unit_words(self.info.unit, setting.value))
+        self._unit.setVisible(bool(self._unit.text()))
+        self.badge.show_setting(setting)
+        self.locked.set("lock", locked_words(setting))
+        self.locked.setVisible(bool(locked_words(setting)))
+        self.waiting.setVisible(setting.waiting)
+        self._say(restart=setting.restart and not setting.waiting)
+
+    def show_problem(self, problem: str) -> None:
+        """Why it could not be changed; "" when all is well."""
+        self.problem.setText(problem)
+        self.problem.setVisible(bool(problem))
+        self.field.set_invalid(bool(problem))
+        self.field.setAccessibleDescription(problem or self.does.text())
+        if problem and self.setting is not None and not self.field.touched:
+            self.field.show_value(self.setting.value)  # a switch is back where it was
+
+    def _typed(self) -> None:
+        if self.problem.text() and not self.field.touched:
+            self.show_problem("")
+
+    def _say(self, *, restart: bool) -> None:
+        words = translated(self.info.description)
+        if restart:
+            words = f"{words} {self.tr('A change is used from the next start on.')}"
+        self.does.setText(words)
+        if not self.problem.text():
+            self.field.setAccessibleDescription(words)
+
+
+def field_for(info: KeyInfo, theme: ThemeController) -> ValueField:
+    """The field that fits the key's type and limits."""
+    title = translated(info.title)
+    if info.kind == "switch":
+        return SwitchValue(title, theme)
+    if info.kind == "choice":
+        return ChoiceValue(title, info.choices)
+    if info.kind in ("whole", "number"):
+        step = MEGABYTE if info.unit == "bytes" else 1
+        return NumberValue(title, info.least, info.most, step=step)
+    return TextValue(title)
+
+
+def unit_words(unit: str, value: object) -> str:
+    """The unit, and a large number of it as one reads it: "s (1 h)", "bytes (10 MB)"."""
+    if not isinstance(value, (int, float)):
+        return unit
+    if unit == "bytes" and value >= MEGABYTE:
+        return f"{unit} ({QLocale().formattedDataSize(int(value), 1)})"
+    if unit == "s":
+        for seconds, name in _TIMES:
+            if value >= seconds and value % seconds == 0:
+                return f"{unit} ({value / seconds:g} {name})"
+    return unit
+
+
+def translated(words: str) -> str:
+    """Names and sentences come from the schema, in English."""
+    return QCoreApplication.translate("Configuration", words)
