@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import qasync
@@ -139,7 +139,13 @@ def _signals_close(window: MainWindow) -> Iterator[None]:
     reader.setblocking(False)
     writer.setblocking(False)
     notifier = QSocketNotifier(reader.fileno(), QSocketNotifier.Type.Read)
-    notifier.activated.connect(window.close)
+
+    def close() -> None:
+        with suppress(BlockingIOError):
+            reader.recv(64)  # else the notifier would call again and again, and each time counts as a request
+        window.close()
+
+    notifier.activated.connect(close)
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)

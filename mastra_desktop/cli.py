@@ -33,6 +33,7 @@ from mastra_desktop.knowledge_commands import KnowledgeCommands
 from mastra_desktop.operation_commands import OperationCommands
 from mastra_desktop.ops.logging import operation
 from mastra_desktop.ops.redaction import redact
+from mastra_desktop.ops.shutdown import LastResort
 from mastra_desktop.paths import Paths, find_paths
 from mastra_desktop.serve_command import LoopFactory, ServeCommand
 from mastra_desktop.services.as_json import (
@@ -401,7 +402,7 @@ def _with_core(
 ) -> int:
     """Runs `run` over an open core; a command that only reads works beside the window that owns the home.
 
-    Ctrl-C and SIGTERM cancel it, so that it can keep what it has.
+    Ctrl-C and SIGTERM cancel it, so that it can keep what it has; one more makes closing hurry up.
     """
     gc.disable()  # importing makes a lot and leaves no garbage: a tenth of the start-up
     from mastra_desktop.core import open_core
@@ -409,24 +410,42 @@ def _with_core(
     gc.enable()
     gc.freeze()
 
+    last_resort = LastResort()
+    opened: list[Core] = []
+
+    async def work(core: Core) -> int:
+        return await run(core)
+
     async def main() -> int:
         task = asyncio.current_task()
+
+        def end() -> None:
+            last_resort.arm(INTERRUPTED)
+            if task is not None:
+                task.cancel()
+
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError):  # Windows: asyncio.run cancels for Ctrl-C by itself
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else _no_task)
+                asyncio.get_running_loop().add_signal_handler(number, end)
         try:
             with operation(purpose):
                 async with open_core(paths, environ, purpose=purpose, access=access) as core:
-                    return await run(core)
+                    opened.append(core)
+                    code = FAILED
+                    try:
+                        code = await asyncio.shield(core.shutdown.start(work(core)))
+                        return code
+                    finally:
+                        last_resort.arm(code)
         except asyncio.CancelledError:
             return INTERRUPTED
 
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(main())
-
-
-def _no_task() -> None:
-    """Never called: a coroutine always runs in a task."""
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(main())
+    finally:
+        if not any(core.shutdown.hangs for core in opened):
+            last_resort.disarm()
 
 
 # -- standard input and output -----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Builds everything below the window, in order, and closes it in reverse.
+"""Builds everything below the window, and closes it in the order of `ops/shutdown.py`.
 
 The same core runs in the window's engine thread, under `ask` and in every other command. No Qt.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -19,21 +19,22 @@ from mastra_desktop.domain.errors import DataHomeBusy, MastraError
 from mastra_desktop.domain.events import KeysLocked
 from mastra_desktop.ingest.read_process import ReadingProcess
 from mastra_desktop.ops import config as configuration
+from mastra_desktop.ops.background import in_background
 from mastra_desktop.ops.bus import Bus
 from mastra_desktop.ops.cache import Cache
 from mastra_desktop.ops.cache_redis import RedisLevel
 from mastra_desktop.ops.config_watch import ConfigWatch
 from mastra_desktop.ops.embedding_cache import EmbeddingCache
 from mastra_desktop.ops.lock import HomeLock, read_owner
-from mastra_desktop.ops.logging import Log, get_logger, setup_logging
+from mastra_desktop.ops.logging import Log, get_logger
 from mastra_desktop.ops.metrics import Metrics
 from mastra_desktop.ops.redaction import KnownSecrets
+from mastra_desktop.ops.shutdown import Shutdown
 from mastra_desktop.ops.traces import SLOW_S, Traces
 from mastra_desktop.paths import Paths, prepare_home
 from mastra_desktop.providers.registry import Registry
 from mastra_desktop.services.answer_cache import AnswerCache
 from mastra_desktop.services.audit import AuditService
-from mastra_desktop.services.background import in_background
 from mastra_desktop.services.backups import BackupService
 from mastra_desktop.services.chat import ChatService
 from mastra_desktop.services.completions import CompletionService
@@ -97,6 +98,7 @@ class Core:
     tokens: TokenService
     api: LocalApi
     interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
+    shutdown: Shutdown
 
 
 @asynccontextmanager
@@ -115,7 +117,8 @@ async def open_core(
 
     Raises ConfigError, DataHomeBusy, StorageError and its kin; a bug is logged on its way through.
     """
-    async with AsyncExitStack() as stack:
+    shutdown = Shutdown()
+    try:
         loaded = configuration.load(paths, environ)
         known = known or KnownSecrets()
         prepare_home(paths)
@@ -123,9 +126,9 @@ async def open_core(
         log_file: Log | None = None
         owning = lock is not None
         if lock is not None:
-            stack.callback(lock.release)
-            log_file = stack.enter_context(setup_logging(paths.logs, loaded.config.logging, known.clean))
-        stack.push(_log_bug)
+            shutdown.add("home", partial(asyncio.to_thread, lock.release))
+            log_file = Log(paths.logs, loaded.config.logging, known.clean)
+            shutdown.add("log", partial(asyncio.to_thread, log_file.close))
         log.info("start", purpose=purpose, owning=owning)
         bus = Bus()
         metrics, traces = Metrics(known.clean), Traces(known.clean)
@@ -134,7 +137,7 @@ async def open_core(
         shared = sqlite_path(url) is None
         me = who_am_i(paths.home) if shared and owning else NOBODY
         db = await Database.open(url, read_only=not owning, backups=paths.backups, me=me)
-        stack.push_async_callback(db.close)
+        shutdown.add("database", db.close)
         db.on_done = partial(_tell_slow, traces)
         if owning:
             await db.write(processes.appear, me)
@@ -147,32 +150,31 @@ async def open_core(
             on_locked=lambda: bus.publish(KeysLocked()),
         )
         audit = AuditService(db, secrets, known, beside=None if owning else db.path)
-        await stack.enter_async_context(audit.running())
+        lasts = owning and purpose in WATCHED
+        await shutdown.enter("audit", _audited(audit, purpose) if lasts else audit.running())
         export = TraceExport(
             traces, metrics, secrets, known, bus, "sqlite" if sqlite_path(url) else "postgresql"
         )
         await export.apply(loaded)
-        await stack.enter_async_context(export.running())
+        await shutdown.enter("traces", export.running())
         backups = BackupService(paths, db, bus, audit, url=url)
-        if owning and purpose in WATCHED:
-            audit.record("app", "app.started", purpose)
-            stack.callback(audit.record, "app", "app.stopped", purpose)
-            await stack.enter_async_context(backups.running())
+        if lasts:
+            await shutdown.enter("backups", backups.running())
         registry = Registry(())
-        stack.push_async_callback(registry.aclose)
+        shutdown.add("providers", registry.aclose)
         providers = ProvidersService(paths, environ, loaded, secrets, registry, bus, known, audit)
-        stack.push_async_callback(providers.aclose)
+        shutdown.add("connections", providers.aclose)
         await providers.start()
         cache = _build_cache(loaded.config.cache, metrics)
-        stack.push_async_callback(cache.aclose)
+        shutdown.add("cache", cache.aclose)
         embedders = Embedders(paths.resources, registry, EmbeddingCache(cache), EmbedderHealth(bus))
-        stack.push_async_callback(embedders.aclose)
+        shutdown.add("embedder", embedders.aclose)
         memory: dict[str, Callable[[], int | None]] = {
             "model": providers.local_memory_bytes,
             "embedder": embedders.memory_bytes,
         }
         knowledge = await _open_knowledge(
-            stack, paths, loaded, db, bus, embedders, metrics, memory, audit, owning=owning
+            shutdown, paths, loaded, db, bus, embedders, metrics, memory, audit, owning=owning
         )
         prices = PriceService(paths, db, providers, bus)
         answers = AnswerCache(cache, providers.identity)
@@ -180,6 +182,7 @@ async def open_core(
         chat = ChatService(
             db, registry, bus, known, answers, retriever=KnowledgeRetriever(knowledge), recorder=recorder
         )
+        shutdown.add("texts", chat.keep_texts)
         completions = CompletionService(registry, answers, recorder)
         gauges = Gauges(
             purpose if purpose in WATCHED else "app",
@@ -197,16 +200,16 @@ async def open_core(
             gauges,
             paths.logs,
             owning=owning,
-            sampling=owning and purpose in WATCHED,
+            sampling=lasts,
         )
-        await stack.enter_async_context(telemetry.running())
+        await shutdown.enter("figures", telemetry.running())
         conversations = ConversationsService(db, bus, audit)
         if owning:
             await conversations.purge_trash()
         if shared and owning:
-            await stack.enter_async_context(Presence(db, bus, chat, knowledge).running())
+            await shutdown.enter("presence", Presence(db, bus, chat, knowledge).running())
         elif owning:
-            await stack.enter_async_context(in_background(chat.keep_saving, "answers that wait to be saved"))
+            await shutdown.enter("presence", in_background(chat.keep_saving, "answers that wait to be saved"))
         health = HealthService(
             paths, db, secrets, providers, cache, knowledge, embedders, export=export, owning=owning
         )
@@ -232,8 +235,8 @@ async def open_core(
         parts = _parts(log_file, cache, providers, api, export)
         settings = ConfigurationService(paths, environ, loaded, bus, parts, audit)
         watch = ConfigWatch(paths.config, settings.reload)
-        stack.push_async_callback(watch.aclose)
-        stack.push_async_callback(api.aclose)
+        shutdown.add("configuration", watch.aclose)
+        shutdown.add("requests", api.aclose)
         if owning:
             watch.start()
         yield Core(
@@ -258,12 +261,28 @@ async def open_core(
             tokens=tokens,
             api=api,
             interrupted=len(interrupted),
+            shutdown=shutdown,
         )
         log.info("stop", purpose=purpose)
+    except (MastraError, BrokenPipeError):
+        raise
+    except Exception:
+        log.exception("bug")
+        raise
+    finally:
+        await shutdown.run()
+
+
+@asynccontextmanager
+async def _audited(audit: AuditService, purpose: str) -> AsyncIterator[None]:
+    async with audit.running():
+        audit.record("app", "app.started", purpose)
+        yield
+        audit.record("app", "app.stopped", purpose)
 
 
 async def _open_knowledge(
-    stack: AsyncExitStack,
+    shutdown: Shutdown,
     paths: Paths,
     loaded: configuration.Loaded,
     db: Database,
@@ -283,14 +302,14 @@ async def _open_knowledge(
         by_words = KnowledgeSearch(db, embedders, None, metrics.searched)
         return KnowledgeService(db, bus, embedders, by_words, None, None, audit)
     index = MeaningIndex(db, bus, paths.home / "vectors", loaded.config.vectors.url)
-    stack.push_async_callback(index.vectors.aclose)
+    shutdown.add("vectors", index.vectors.aclose)
     reading = ReadingProcess(paths.resources)
     memory |= {"vectors": index.vectors.memory_bytes, "reader": reading.used_bytes}
     pipeline = Pipeline(db, bus, embedders, index, reading, _fetch_page)
     by_meaning = index if index.usable else None
     search = KnowledgeSearch(db, embedders, by_meaning, metrics.searched)
     knowledge = KnowledgeService(db, bus, embedders, search, pipeline, index, audit)
-    await stack.enter_async_context(knowledge.running())
+    await shutdown.enter("documents", knowledge.running())
     return knowledge
 
 
@@ -355,9 +374,3 @@ async def _take_home(paths: Paths, purpose: str, access: Access) -> HomeLock | N
             if owner is None or owner.purpose != "read" or time.monotonic() > until:
                 raise
         await asyncio.sleep(0.02)
-
-
-def _log_bug(_kind: object, error: BaseException | None, _trace: object) -> bool:
-    if isinstance(error, Exception) and not isinstance(error, MastraError | BrokenPipeError):
-        log.exception("bug")
-    return False

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from mastra_desktop.domain.errors import ReplyCancelled
 from mastra_desktop.domain.events import BusEvent
 from mastra_desktop.ops.logging import operation
+from mastra_desktop.ops.shutdown import PROCESS_WITHIN_S, WITHIN_S, Shutdown
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
 
 BATCH_INTERVAL_S = 0.016
 STALL_S = 0.05  # the window's loop took so long to answer: told to the core's telemetry
-STOP_TIMEOUT_S = 5.0
-CLEAN_UP_S = 3.0  # of these five, for what was asked for
 
 T = TypeVar("T")
 
@@ -44,7 +43,6 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._quit = asyncio.Event()
         self._stopping = False
-        self._asked: set[asyncio.Task[Any]] = set()  # what the window asked for and still runs
         self._stalled_until = 0.0
 
     def start(self) -> None:
@@ -120,17 +118,27 @@ class Engine:
         with suppress(RuntimeError):  # the engine's loop has ended
             self._loop.call_soon_threadsafe(self._core.result().telemetry.stalled, now - asked_at)
 
-    async def stop(self) -> None:
-        """Cancels what runs, closes the core and joins the thread, within 5 s. Safe to call twice."""
+    async def stop(self, within_s: float = PROCESS_WITHIN_S) -> None:
+        """Closes the core, which cancels what runs, and joins the thread. Safe to call twice."""
         self._stopping = True
         if not self._thread.is_alive():
             return
+        if self._core.done() and not self._core.exception():
+            self._core.result().shutdown.within_s = min(WITHIN_S, within_s)
+        self._tell(self._quit.set)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.wrap_future(self._ended), within_s)
+            self._thread.join(0.1)  # it has nothing left to do
+
+    def hurry(self) -> None:
+        """While it stops: what can be waited for is not any more, what is stored stays."""
+        if self._stopping and self._core.done() and not self._core.exception():
+            self._tell(self._core.result().shutdown.hurry)
+
+    def _tell(self, what: Callable[[], object]) -> None:
         if self._loop is not None:
             with suppress(RuntimeError):  # it ended by itself in this moment
-                self._loop.call_soon_threadsafe(self._quit.set)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.wrap_future(self._ended), STOP_TIMEOUT_S)
-            self._thread.join(0.1)  # it has nothing left to do
+                self._loop.call_soon_threadsafe(what)
 
     def _main(self) -> None:
         try:
@@ -152,10 +160,6 @@ class Engine:
 
             await asyncio.to_thread(http.preload)  # so that the first Send need not wait for it
             await self._quit.wait()
-            for task in self._asked:
-                task.cancel()
-            if self._asked:
-                await asyncio.wait(self._asked, timeout=CLEAN_UP_S)
 
     async def _start(
         self, work: Callable[[Core], Coroutine[Any, Any, T]], on_end: Callable[[], None] = lambda: None
@@ -169,7 +173,7 @@ class Engine:
             with operation("window"):
                 return await work(self._core.result())
 
-        return _Job(self._loop, run, self._asked, on_end)
+        return _Job(self._loop, run, self._core.result().shutdown, on_end)
 
 
 class _Job(Generic[T]):
@@ -179,14 +183,14 @@ class _Job(Generic[T]):
         self,
         engine_loop: asyncio.AbstractEventLoop,
         run: Callable[[], Coroutine[Any, Any, T]],
-        asked: set[asyncio.Task[Any]],
+        shutdown: Shutdown,
         on_end: Callable[[], None],
     ) -> None:
         self.ended = asyncio.Event()
         self._engine_loop = engine_loop
         self._window_loop = asyncio.get_running_loop()
         self._run = run
-        self._asked = asked
+        self._shutdown = shutdown
         self._on_end = on_end
         self._task: asyncio.Task[T] | None = None
         try:
@@ -208,11 +212,10 @@ class _Job(Generic[T]):
         with suppress(RuntimeError):  # the engine's loop is closed, and its tasks with it
             self._engine_loop.call_soon_threadsafe(self._cancel)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.ended.wait(), STOP_TIMEOUT_S)
+                await asyncio.wait_for(self.ended.wait(), PROCESS_WITHIN_S)
 
     def _begin(self) -> None:
-        self._task = self._engine_loop.create_task(self._run())
-        self._asked.add(self._task)
+        self._task = self._shutdown.start(self._run())
         self._task.add_done_callback(self._finish)
 
     def _cancel(self) -> None:
@@ -220,9 +223,6 @@ class _Job(Generic[T]):
             self._task.cancel()
 
     def _finish(self, task: asyncio.Task[T]) -> None:
-        self._asked.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen, also when nobody waits for it any more
         with suppress(RuntimeError):  # the window's loop has ended
             self._window_loop.call_soon_threadsafe(self._tell)
 

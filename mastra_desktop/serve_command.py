@@ -53,21 +53,24 @@ class ServeCommand:
     def _serve(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
         async def run(core: Core) -> int:
             ended = asyncio.Event()
+
+            def end() -> None:
+                if ended.is_set():
+                    core.shutdown.hurry()
+                ended.set()
+
             with suppress(NotImplementedError):  # Windows has no SIGTERM to wait for
-                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-            try:
-                url = await core.api.serve()
-                await core.knowledge.start()
-                with _ready_file(args.ready_file, url):
-                    print(f"Mastra Desktop answers at {url}", flush=True)
-                    if not await core.tokens.all():
-                        print(
-                            "No token has been made yet: mastra-desktop tokens create --role operator",
-                            file=sys.stderr,
-                        )
-                    await ended.wait()
-            finally:
-                await core.api.aclose()
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+            url = await core.api.serve()
+            await core.knowledge.start()
+            with _ready_file(args.ready_file, url):
+                print(f"Mastra Desktop answers at {url}", flush=True)
+                if not await core.tokens.all():
+                    print(
+                        "No token has been made yet: mastra-desktop tokens create --role operator",
+                        file=sys.stderr,
+                    )
+                await ended.wait()
             return 0
 
         return self._with_core(

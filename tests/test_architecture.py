@@ -57,6 +57,17 @@ def test_panes_do_not_know_each_other() -> None:
     assert not found
 
 
+def test_every_task_has_an_owner() -> None:
+    """Tasks are begun by a TaskGroup, by the three who own and end theirs, and nowhere else."""
+    owners = {"ui/tasks.py", "ops/background.py", "ops/shutdown.py"}
+    found = {
+        str(file.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("*.py")
+        if re.search(r"(?<!group)\.(create_task|ensure_future)\(", file.read_text("utf-8"))
+    }
+    assert found == owners
+
+
 def test_files_stay_short() -> None:
     """No Python file has over 500 lines."""
     sizes = {f.relative_to(ROOT): len(f.read_text("utf-8").splitlines()) for f in python_files()}

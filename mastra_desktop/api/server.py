@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,6 +19,7 @@ from mastra_desktop.api.call_log import CallLog
 from mastra_desktop.api.endpoint import Load
 from mastra_desktop.api.errors import Trouble
 from mastra_desktop.domain.errors import ConfigError
+from mastra_desktop.ops.background import Background
 from mastra_desktop.ops.logging import get_logger
 
 if TYPE_CHECKING:
@@ -96,13 +98,13 @@ class ApiServer:
     """A server that listens: made by `start`, ended by `stop`."""
 
     def __init__(
-        self, url: str, load: Load, calls: CallLog, server: _Uvicorn, task: asyncio.Task[None]
+        self, url: str, load: Load, calls: CallLog, server: _Uvicorn, serving: asyncio.Task[None]
     ) -> None:
         self.url = url
         self._load = load
         self._calls = calls
         self._server = server
-        self._task = task
+        self._serving = serving
 
     @classmethod
     async def start(cls, parts: Parts, host: str, port: int) -> ApiServer:
@@ -127,12 +129,13 @@ class ApiServer:
         address, port = listener.getsockname()[:2]
         url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
         # Without the context of whoever switched it on: each request is an operation of its own.
-        serving = asyncio.get_running_loop().create_task(server.serve([listener]), context=Context())
+        serve = partial(server.serve, [listener])
+        serving = Background().start(serve, "api", context=Context())
         serving.add_done_callback(lambda _: server.begun.set())
         await server.begun.wait()
         if serving.done():
             listener.close()
-            await serving
+            raise ConfigError("The local API ended as soon as it began.", hint="The log tells why.")
         made = cls(url, load, calls, server, serving)
         log.info("api listens", url=url)
         return made
@@ -141,8 +144,7 @@ class ApiServer:
         """Takes no more requests and ends those that run; what they kept is stored. Safe to call twice."""
         self._load.end()
         self._server.end()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._serving])
         self._calls.flush()
         log.info("api ended", url=self.url)
 

@@ -11,9 +11,10 @@ import logging
 import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mastra_desktop.ops.background import Background
 from mastra_desktop.ops.cache import Entry
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class RedisLevel:
         self._url = url
         self._clock = clock
         self._redis: Redis | None = None
-        self._watch: asyncio.Task[None] | None = None  # runs while Redis is away
+        self._watch = Background()  # runs while Redis is away
         self._closed = False
         self._trouble: tuple[type[Exception], ...] = ()
 
@@ -49,7 +50,7 @@ class RedisLevel:
     @property
     def is_up(self) -> bool:
         """Whether it answered the last time; True as well before the first use."""
-        return self._watch is None
+        return not self._watch.running
 
     async def get_many(self, keys: list[str]) -> dict[str, Entry]:
         """What it has that is still good and in our format; nothing while it is away."""
@@ -81,17 +82,14 @@ class RedisLevel:
     async def aclose(self) -> None:
         """Safe to call twice."""
         self._closed = True
-        if self._watch is not None:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+        await self._watch.end()
         if self._redis is not None:
             await self._redis.aclose()
             self._redis = None
 
     async def _try(self, command: Callable[[Redis], Awaitable[T]]) -> T | None:
         """What `command` gives; None when Redis is away, or goes away over it."""
-        if self._watch is not None or self._closed:
+        if self._watch.running or self._closed:
             return None
         if self._redis is None:
             await asyncio.to_thread(self._make_client)  # importing redis takes 0.15 s
@@ -117,9 +115,9 @@ class RedisLevel:
         )
 
     def _put_aside(self, error: Exception) -> None:
-        if self._watch is None and self._redis is not None and not self._closed:
+        if not self._watch.running and self._redis is not None and not self._closed:
             log.warning("redis is away: %s", type(error).__name__)
-            self._watch = asyncio.get_running_loop().create_task(self._ask_until_back(self._redis))
+            self._watch.start(partial(self._ask_until_back, self._redis), "redis")
 
     async def _ask_until_back(self, redis: Redis) -> None:
         tries = 0
@@ -133,7 +131,6 @@ class RedisLevel:
             except self._trouble:
                 continue
             log.info("redis is back")
-            self._watch = None
             return
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from mastra_desktop.ops.background import Background
 from mastra_desktop.ops.logging import get_logger
 
 LOOK_S = 0.5
@@ -34,20 +35,16 @@ class ConfigWatch:
         self._file = file
         self._on_change = on_change
         self._look_s, self._settle_s = look_s, settle_s
-        self._task: asyncio.Task[None] | None = None
+        self._looking = Background()
 
     def start(self) -> None:
         """From now on, as the file is now."""
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._watch(self._stamp()))
+        if not self._looking.running:
+            self._looking.start(partial(self._watch, self._stamp()), "watch of the configuration")
 
     async def aclose(self) -> None:
         """Safe to call twice."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await self._looking.end()
 
     async def _watch(self, seen: Stamp) -> None:
         while True:

@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mastra_desktop.domain.audit import EVERYTHING, AuditEntry, AuditFilter
 from mastra_desktop.domain.errors import BadRequest, MastraError
 from mastra_desktop.ops.audit import GAP, GAP_ACCEPTED, KEY_BYTES, Verdict, sign, verify
+from mastra_desktop.ops.background import in_background
 from mastra_desktop.ops.logging import get_logger
-from mastra_desktop.services.background import in_background
 from mastra_desktop.store import audit
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 KEY_NAME = "audit.key"  # <chain>:<key in hex>
 HEAD_NAME = "audit.head"  # <number of the newest row>:<its mac>
 HEAD_EVERY_S = 5.0
-CLOSE_WITHIN_S = 2.0
 MOST_CHARACTERS = 500
 
 log = get_logger(__name__)
@@ -94,15 +93,13 @@ class AuditService:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """Writes what is recorded. On the way out, what waits is written within 2 s."""
+        """Writes what is recorded. On the way out, what waits is written first."""
         async with in_background(self._work, "audit", end=self._finish):
             yield
 
     async def _finish(self, task: asyncio.Task[None]) -> None:
         self._waiting.put_nowait(None)
-        await asyncio.wait([task], timeout=CLOSE_WITHIN_S)
-        if not task.done():
-            log.error("the audit log was not finished", waiting=self._waiting.qsize())
+        await asyncio.wait([task])
 
     async def written(self) -> None:
         """Returns once what was recorded before is in the database, or could not be put there."""

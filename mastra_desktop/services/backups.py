@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mastra_desktop.domain.errors import MastraError, StorageError
 from mastra_desktop.domain.events import BackupsChanged
+from mastra_desktop.ops.background import in_background
 from mastra_desktop.ops.config import load
 from mastra_desktop.ops.lock import HomeLock
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.paths import Paths, prepare_home
-from mastra_desktop.services.background import in_background
 from mastra_desktop.services.presence import who_am_i, who_was_i
 from mastra_desktop.store import backups, salvage
 from mastra_desktop.store.backups import Backup, Restored

@@ -355,6 +355,11 @@ class ChatService:
         """The ids of the answers this process has in hand. From any thread."""
         return [reply.message.id for reply in (*self._answering.values(), *self._unsaved)]
 
+    async def keep_texts(self) -> None:
+        """Stores what there is of every answer that is still in hand. Raises StorageError."""
+        await asyncio.gather(*(reply.stop() for reply in list(self._answering.values())))
+        await self.save_unsaved()
+
     async def save_unsaved(self) -> None:
         """Stores what ended while the database was away. Raises StorageError while it still is."""
         while self._unsaved:
@@ -363,7 +368,8 @@ class ChatService:
                 await reply.save_again()
             except NotFound:  # its conversation went meanwhile
                 log.info("an answer has no place any more", message_id=reply.message.id)
-            self._unsaved.remove(reply)
+            if reply in self._unsaved:  # when closing, another may be at it as well
+                self._unsaved.remove(reply)
             self._bus.publish(ConversationChanged(reply.message.conversation_id))
 
     async def keep_saving(self) -> None:

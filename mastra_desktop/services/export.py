@@ -21,10 +21,10 @@ from mastra_desktop import __version__
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.events import BusEvent, ProvidersChanged
 from mastra_desktop.ops import otlp
+from mastra_desktop.ops.background import in_background
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.providers.failures import retry_after_s
 from mastra_desktop.providers.http import HttpSettings, open_client
-from mastra_desktop.services.background import in_background
 
 if TYPE_CHECKING:
     import httpx

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from mastra_desktop.domain.knowledge import (
     Document,
     DocumentState,
 )
+from mastra_desktop.ops.background import Background
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.services.embedder_health import EmbedderAway
 from mastra_desktop.services.embedders import packed
@@ -73,8 +75,8 @@ class Pipeline:
         self._to_read = asyncio.Event()
         self._to_embed = asyncio.Event()
         embedders.health.on_due = self._to_embed.set
-        self._group: asyncio.TaskGroup | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
+        self._open = self._started = False
         self._claim = asyncio.Lock()
         self._at_work: dict[str, asyncio.Task[None]] = {}  # what reads a document now
         self._passwords: dict[str, str] = {}  # given with a retry; forgotten once used
@@ -84,43 +86,25 @@ class Pipeline:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Ends what runs on the way out; unfinished documents go on at the next start."""
-        trouble: Exception | None = None
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            try:
-                yield
-            except Exception as error:  # noqa: BLE001 - raised again below
-                trouble = error  # not ours: it goes on as it is, and not inside an ExceptionGroup
-            finally:
-                self._group = None
-                for task in self._tasks:
-                    task.cancel()
-        if trouble is not None:
-            raise trouble
+        self._open = True
+        try:
+            yield
+        finally:
+            self._open = False
+            await self._background.end()
 
     def start(self) -> None:
         """Begins, or looks again for something to do. Safe to call any time."""
-        if self._group is not None and not self._tasks:
-            loops = [*[self._read_next] * READERS, self._embed_next]
-            self._tasks += [self._group.create_task(self._go_on(step)) for step in loops]
+        if self._open and not self._started:
+            self._started = True
+            for step in (*[self._read_next] * READERS, self._embed_next):
+                self._background.start(partial(self._go_on, step), "documents")
         self._to_read.set()
         self._to_embed.set()
 
     def keep_running(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None] | None:
         """A task beside, that ends with the pipeline; what it raises is logged."""
-        if self._group is None:
-            return None
-
-        async def guarded() -> None:
-            try:
-                await work()
-            except Exception:
-                log.exception("work beside the pipeline failed")
-
-        task = self._group.create_task(guarded())
-        self._tasks = [t for t in self._tasks if not t.done()]
-        self._tasks.append(task)
-        return task
+        return self._background.start(work, "beside the documents") if self._open else None
 
     def stop_reading(self, document_id: str) -> None:
         """Ends the child that reads it, if one does."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.events import CollectionChanged, ConversationChanged
+from mastra_desktop.ops.background import in_background
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import conversations, documents, knowledge, messages, processes
 
@@ -73,19 +74,12 @@ class Presence:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """On the way out, what was in hand is free at once."""
-        trouble: Exception | None = None
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(self._go_on())
-            try:
+        try:
+            async with in_background(self._go_on, "presence"):
                 yield
-            except Exception as error:  # noqa: BLE001 - raised again below
-                trouble = error  # not ours: not inside an ExceptionGroup
-            finally:
-                task.cancel()
-        with suppress(MastraError):  # else it is free after the lease
-            await self._db.write(processes.leave, self._db.me)
-        if trouble is not None:
-            raise trouble
+        finally:
+            with suppress(MastraError):  # else it is free after the lease
+                await self._db.write(processes.leave, self._db.me)
 
     async def _go_on(self) -> None:
         away = False

@@ -39,6 +39,7 @@ class Reply:
         self.grounding: Grounding | None = None  # of an answer from knowledge
         self.state = MessageState.WRITING
         self.settled = False
+        self._settling = False
         self._parts: list[str] = []
         self._reasoning: list[str] = []
         self._reason = ""
@@ -146,6 +147,13 @@ class Reply:
 
     async def settle(self) -> ReplyFailed | None:
         """Stores the end of this answer. When that fails, says so: the row has what was saved before."""
+        self._settling = True
+        try:
+            return await self._settle()
+        finally:
+            self._settling = False
+
+    async def _settle(self) -> ReplyFailed | None:
         if self._timer is not None:
             self._timer.cancel()
         self._total_ms = (time.perf_counter() - self._started) * 1000
@@ -185,7 +193,7 @@ class Reply:
         """
         if self.state is MessageState.WRITING:
             self.state, self._reason = MessageState.STOPPED, "stopped"
-        if not self.settled:
+        if not self.settled and not self._settling:
             self.rest()
             await self.settle()
 

@@ -32,9 +32,9 @@ from mastra_desktop.domain.telemetry import (
     TraceSummary,
     UsageRow,
 )
+from mastra_desktop.ops.background import in_background
 from mastra_desktop.ops.logging import FILE_NAME, get_logger
 from mastra_desktop.services import log_tail, series
-from mastra_desktop.services.background import in_background
 from mastra_desktop.services.gauges import Gauges
 from mastra_desktop.store import telemetry
 

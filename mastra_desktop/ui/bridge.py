@@ -40,6 +40,10 @@ class Backend(Bridge, Protocol):
         """Hands over what the bus publishes, until cancelled."""
         ...
 
-    async def stop(self) -> None:
-        """Ends what runs and closes the core, within 5 s."""
+    async def stop(self, within_s: float = ...) -> None:
+        """Ends what runs and closes the core."""
+        ...
+
+    def hurry(self) -> None:
+        """Waits for nothing more while it stops."""
         ...

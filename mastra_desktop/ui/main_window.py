@@ -32,6 +32,7 @@ from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.paths import Paths
 from mastra_desktop.ui.actions import Actions
 from mastra_desktop.ui.bridge import Backend
+from mastra_desktop.ui.closing import close_down
 from mastra_desktop.ui.errors import title_of
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.news import tell_config
@@ -452,12 +453,14 @@ class MainWindow(QMainWindow):
     # -- closing ------------------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ends in order: drafts, replies, engine; the window goes when that is done, within seconds."""
+        """Ends in order; the window goes when that is done, at once when asked once more."""
         if self._closed:
             event.accept()
             return
         event.ignore()
-        if not self._closing:
+        if self._closing:
+            self._engine.hurry()
+        else:
             self._closing = True
             for dialog in self.findChildren(QDialog):
                 dialog.reject()  # an open file dialog would keep the application alive
@@ -473,9 +476,7 @@ class MainWindow(QMainWindow):
 
     async def _shut_down(self) -> None:
         try:
-            await self.chat.keep_draft()
-            await self.tasks.cancel_all()
-            await self._engine.stop()
+            await close_down(self.chat.keep_draft, self.tasks, self._engine)
         finally:
             self._closed = True
             self.close()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mastra_desktop.services.background import in_background
+from mastra_desktop.ops.background import in_background
 
 
 def test_what_fails_beside_a_block_does_not_end_it() -> None:
