@@ -27,7 +27,7 @@ from mastra_desktop.services.knowledge_files import Added, Adding, OnSameName
 from mastra_desktop.services.knowledge_index import space_of
 from mastra_desktop.services.knowledge_waiting import follow
 from mastra_desktop.services.knowledge_watch import FolderWatch
-from mastra_desktop.store import documents, knowledge
+from mastra_desktop.store import documents, knowledge, seen_files
 
 if TYPE_CHECKING:
     from mastra_desktop.ops.bus import Bus
@@ -213,14 +213,14 @@ class KnowledgeService:
         if folder is not None and not await asyncio.to_thread(folder.is_dir):
             raise KnowledgeError(f"{folder} is no folder.", hint="Choose a folder that exists.")
         self._watch.end(collection_id)
-        folder = _absolute(folder)
-        watched = str(folder or "")
+        watched = _absolute(folder)
         place = self._db.me.place if watched else ""
         await self._db.write(knowledge.change_collection, collection_id, watched=watched, watched_place=place)
+        await self._db.write(seen_files.begin_anew, collection_id)
         self._bus.publish(CollectionChanged(collection_id))
-        if folder is not None:
+        if watched:
             pipeline.start()
-            self._watch.begin(collection_id, folder, pipeline)
+            self._watch.begin(collection_id, Path(watched), pipeline)
 
     async def add_samples(self, folder: Path) -> Collection | None:
         """The collection of a first run: documents that come with the app. None where there is one."""
@@ -304,17 +304,17 @@ class KnowledgeService:
         return ids
 
     async def remove(self, document_id: str) -> None:
-        """Hides it at once; `restore` brings it back for 30 days."""
+        """Hides it at once; `restore` brings it back for 30 days. One of a watched folder stays away until
+        its file's content changes."""
         pipeline = self._owned()
-        document = await self.document(document_id)
-        await self._db.write(documents.delete_document, document_id, self._clock())
+        document = await self._db.write(seen_files.remove, document_id, self._clock())
         self._audit.record("user", "document.removed", document_id)
         pipeline.stop_reading(document_id)
         self._bus.publish(CollectionChanged(document.collection_id))
 
     async def restore(self, document_id: str) -> None:
         pipeline = self._owned()
-        await self._db.write(documents.restore_document, document_id)
+        await self._db.write(seen_files.restore, document_id)
         await self._tell(document_id)
         pipeline.start()
 
@@ -389,8 +389,8 @@ class KnowledgeService:
         return self._pipeline
 
 
-def _absolute(folder: Path | None) -> Path | None:
-    return Path(os.path.abspath(folder)) if folder else None
+def _absolute(folder: Path | None) -> str:
+    return os.path.abspath(folder) if folder is not None else ""
 
 
 def _checked_name(name: str) -> str:

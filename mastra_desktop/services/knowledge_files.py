@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import itertools
 import os
+import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +17,7 @@ from urllib.parse import urldefrag, urlsplit
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, KnowledgeError
 from mastra_desktop.domain.events import CollectionChanged, DocumentChanged
 from mastra_desktop.domain.knowledge import Document, DocumentState
-from mastra_desktop.store import documents, knowledge
+from mastra_desktop.store import documents, knowledge, seen_files
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,6 +30,8 @@ MOST_BYTES = 100 * 1024**2  # read at most this much; the child that reads has t
 MOST_FILES = 100_000  # of one folder
 WATCHED = 0  # the priority of what nobody added by hand
 AT_ONCE = 32  # files looked at while others wait
+_FRESH_NS = 3 * 10**9
+_NO_STAMP = ""
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "$RECYCLE.BIN", "System Volume Information"})
 
 
@@ -40,6 +43,16 @@ class Added:
     unchanged: tuple[Path, ...] = ()
     clashes: tuple[Path, ...] = ()
     refused: tuple[tuple[Path, ErrorInfo], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A file as it is. `stamp` is empty where it was not read now, or may not be relied on."""
+
+    size_bytes: int = 0
+    sha256: str = ""
+    stamp: str = ""
+    error: ErrorInfo | None = None
 
 
 Outcome = tuple[Path, Document | Literal["unchanged", "clash"] | ErrorInfo]
@@ -56,17 +69,28 @@ class Adding:
     async def add(
         self, collection_id: str, paths: Sequence[Path], *, on_same_name: OnSameName, by_hand: bool = True
     ) -> Added:
-        """`by_hand`: goes before everything that waits; else after it. Raises NotFound for the collection."""
+        """`by_hand`: goes before everything that waits; else after it, and only what changed is read.
+
+        Raises NotFound for the collection.
+        """
         await self._db.read(knowledge.collection, collection_id)
         files = await asyncio.to_thread(lambda: list(dict.fromkeys(_walk(paths))))
+        known: dict[Path, str] = {}
+        if not by_hand:
+            files, known = await self._changed(collection_id, files)
         # The first of a later call goes first.
         now = int(self._clock() * 1e6)
         priorities: Iterator[int] = itertools.count(now, -1) if by_hand else itertools.repeat(WATCHED)
         outcomes: list[Outcome] = []
         for some in _groups(list(zip(files, priorities, strict=False)), AT_ONCE):
-            outcomes += await asyncio.gather(
-                *(self._add_one(collection_id, path, priority, on_same_name) for path, priority in some)
-            )
+            looks = await asyncio.gather(*(asyncio.to_thread(_look_at, path, known) for path, _ in some))
+            for (path, priority), look in zip(some, looks, strict=True):
+                outcomes.append(
+                    (path, await self._add_one(collection_id, path, priority, on_same_name, look))
+                )
+            if not by_hand:
+                read = [(str(p), f.stamp, f.sha256) for (p, _), f in zip(some, looks, strict=True) if f.stamp]
+                await self._db.write(seen_files.saw, collection_id, read)
         made = tuple(what for _, what in outcomes if isinstance(what, Document))
         if made:
             self._bus.publish(CollectionChanged(collection_id))
@@ -76,6 +100,26 @@ class Adding:
             tuple(path for path, what in outcomes if what == "clash"),
             tuple((path, what) for path, what in outcomes if isinstance(what, ErrorInfo)),
         )
+
+    async def _changed(self, collection_id: str, files: list[Path]) -> tuple[list[Path], dict[Path, str]]:
+        """The files of a watched folder that may be new, and the SHA-256 of those that were read before."""
+        seen = await self._db.read(seen_files.known, collection_id)
+        gone = seen.keys() - {str(path) for path in files}
+        if gone:
+            await self._db.write(seen_files.forget, collection_id, gone)
+
+        def look() -> tuple[list[Path], dict[Path, str]]:
+            new, known = [], {}
+            for path in files:
+                before = seen.get(str(path))
+                same = before is not None and before.stamp == _stamp(path)
+                if before is not None and same:
+                    known[path] = before.sha256
+                if before is None or not (same and before.settled):
+                    new.append(path)
+            return new, known
+
+        return await asyncio.to_thread(look)
 
     async def add_page(self, collection_id: str, url: str) -> Document:
         """Queues an address; the same one is read anew and replaced. BadRequest for what is none."""
@@ -95,17 +139,17 @@ class Adding:
         self._bus.publish(CollectionChanged(collection_id))
         return document
 
-    async def _add_one(self, collection_id: str, path: Path, priority: int, same: OnSameName) -> Outcome:
-        try:
-            size, digest = await asyncio.to_thread(_look_at, path)
-        except KnowledgeError as error:
-            return path, error.info
+    async def _add_one(
+        self, collection_id: str, path: Path, priority: int, same: OnSameName, look: _Look
+    ) -> Document | Literal["unchanged", "clash"] | ErrorInfo:
+        if look.error is not None:
+            return look.error
         what = await self._db.write(
-            self._row, collection_id, str(path), path.name, size, digest, priority, same
+            self._row, collection_id, str(path), path.name, look.size_bytes, look.sha256, priority, same
         )
         if isinstance(what, Document):
             self._bus.publish(DocumentChanged(what))
-        return path, what
+        return what
 
     def _row(
         self,
@@ -119,6 +163,11 @@ class Adding:
         same: OnSameName,
     ) -> Document | Literal["unchanged", "clash"]:
         old = documents.find_source(conn, collection_id, source)
+        if priority == WATCHED:
+            if seen_files.is_left_out(conn, collection_id, digest):
+                return "unchanged"
+        elif digest:
+            seen_files.take_back(conn, collection_id, digest)
         twin = documents.same_content(conn, collection_id, digest) if old is None and digest else None
         if twin is not None and (twin.state is not DocumentState.FAILED or priority == WATCHED):
             return "unchanged"  # the same content under another name or elsewhere
@@ -177,27 +226,36 @@ def _walk(paths: Sequence[Path]) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def _look_at(path: Path) -> tuple[int, str]:
-    """(size in bytes, SHA-256). Raises KnowledgeError when it cannot be read or is too large."""
+def _look_at(path: Path, known: Mapping[Path, str]) -> _Look:
+    """Its content's hash, unless that is `known`; the error when it cannot be read or is too large."""
+    stamp = _stamp(path)  # first: what is written while it is read makes another one
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
-            raise KnowledgeError(
-                f"{path.name} is larger than {MOST_BYTES // 1024**2} MB.",
-                hint="Split it, or add a part of it.",
-            )
+            most = f"{path.name} is larger than {MOST_BYTES // 1024**2} MB."
+            return _Look(error=KnowledgeError(most, hint="Split it, or add a part of it.").info)
         if not path.is_file():
-            raise KnowledgeError(f"{path.name} is no ordinary file.")
+            return _Look(error=KnowledgeError(f"{path.name} is no ordinary file.").info)
+        if path in known:
+            return _Look(size, known[path])
         with path.open("rb") as file:
-            return size, hashlib.file_digest(file, "sha256").hexdigest()
+            return _Look(size, hashlib.file_digest(file, "sha256").hexdigest(), stamp)
     except FileNotFoundError as error:
-        raise KnowledgeError(f"{path} does not exist.", detail=str(error)) from error
+        return _Look(error=KnowledgeError(f"{path} does not exist.", detail=str(error)).info)
     except OSError as error:
-        raise KnowledgeError(
-            f"{path.name} cannot be read: {error.strerror or error}.",
-            hint="Check its permissions.",
-            detail=str(error),
-        ) from error
+        why = f"{path.name} cannot be read: {error.strerror or error}."
+        return _Look(error=KnowledgeError(why, hint="Check its permissions.", detail=str(error)).info)
+
+
+def _stamp(path: Path) -> str:
+    """Differs once the file was written to. A fresh one says nothing: the clock of files may be coarse."""
+    try:
+        found = path.stat()
+    except OSError:
+        return _NO_STAMP
+    if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _FRESH_NS:
+        return _NO_STAMP
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def _free_name(conn: Connection, collection_id: str, name: str) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0008"  # the newest revision under migrations/versions; a test holds them together
+HEAD = "0009"  # the newest revision under migrations/versions; a test holds them together
 
 metadata = MetaData()
 
@@ -146,6 +146,24 @@ documents = Table(
         sqlite_where=text("deleted_at IS NOT NULL"),  # else SQLite looks for what is not deleted in it
         postgresql_where=text("deleted_at IS NOT NULL"),
     ),
+)
+
+# Of the files of watched folders. `stamp` tells whether one may have changed since it was read.
+seen_files = Table(
+    "seen_files",
+    metadata,
+    Column("collection_id", Text, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("stamp", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+
+# What a person removed stays out of a watched collection, until the file has another content.
+left_out = Table(
+    "left_out",
+    metadata,
+    Column("collection_id", Text, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", Text, primary_key=True),
 )
 
 # Apart, so that a list of documents never reads past their texts.

@@ -103,7 +103,7 @@ def test_documents_wait_for_a_key(tmp_path: Path) -> None:
                 assert (far.failed, far.adding, far.documents) == (0, 2, 2)
                 found = await core.knowledge.search([far.id], "the corridor", mode=SearchMode.WORDS)
                 assert found.hits
-                check = next(c for c in (await core.health.check()).checks if c.name == "embedder")
+                check = next(c for c in (await core.health.full()).checks if c.name == "embedder")
                 assert check.status is Status.DEGRADED
                 assert "work/embed" in check.detail
                 assert "key" in check.detail
