@@ -223,7 +223,7 @@ class AuditService:
             if not self._key:
                 self._chain, self._key = os.urandom(6).hex(), os.urandom(KEY_BYTES)
             return
-        kept = await self._secrets.get(KEY_NAME)
+        kept = await self._secrets.get(KEY_NAME, quietly=True)
         if kept is None:
             kept = f"{os.urandom(6).hex()}:{os.urandom(KEY_BYTES).hex()}"
             self._lasting = await self._secrets.set(KEY_NAME, kept)
@@ -249,7 +249,7 @@ class AuditService:
     async def _kept_head(self) -> tuple[int, str] | None:
         if not self._lasting:
             return None
-        number, _, mac = (await self._secrets.get(HEAD_NAME) or "").partition(":")
+        number, _, mac = (await self._secrets.get(HEAD_NAME, quietly=True) or "").partition(":")
         return (int(number), mac) if number.isdigit() else None
 
     async def _save_head(self, *, now: bool = False) -> None:

@@ -264,7 +264,7 @@ class HealthService:
         )
 
     async def _keyring(self) -> Finding:
-        await self._secrets.get("mastra-desktop-check")
+        await self._secrets.get("mastra-desktop-check", quietly=True)
         if self._secrets.is_persistent:
             return Status.HEALTHY, f"Keys are kept in: {self._secrets.store_name}."
         if self._secrets.has_locked_file:

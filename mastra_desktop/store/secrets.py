@@ -56,8 +56,8 @@ class Secrets:
 
     `environ` is where environment variables are read from, `MASTRA_PASSPHRASE` among them, which opens
     `file`. `find_backend` is for tests; by default `keyring` chooses. `on_key` is told each key that is
-    used, so that it can be kept out of logs; `on_locked` is called once, when a key is looked for in vain
-    while `file` is locked. Without a keyring and without an open file, keys live in
+    used, so that it can be kept out of logs; `on_locked` is called once, when a provider's key is looked for
+    in vain while `file` is locked. Without a keyring and without an open file, keys live in
     memory and `is_persistent` is False.
     """
 
@@ -141,16 +141,26 @@ class Secrets:
             await asyncio.to_thread(self._file.set, name, key)
             del self._memory[name]
 
-    async def get(self, provider_id: str, env_names: Iterable[str] = ()) -> str | None:
-        """The provider's key, or None: kept in this run, in the keyring, the file, or a variable."""
-        found = await self.find(provider_id, env_names)
+    async def get(
+        self, provider_id: str, env_names: Iterable[str] = (), *, quietly: bool = False
+    ) -> str | None:
+        """The provider's key, or None: kept in this run, in the keyring, the file, or a variable.
+
+        `quietly`: the app's own keys, for which nobody is asked to open the file.
+        """
+        found = await self.find(provider_id, env_names, quietly=quietly)
         return found.key if found else None
 
-    async def find(self, provider_id: str, env_names: Iterable[str] = ()) -> FoundKey | None:
+    async def find(
+        self, provider_id: str, env_names: Iterable[str] = (), *, quietly: bool = False
+    ) -> FoundKey | None:
         """As `get`, with the place where the key is."""
         found = await self._find(provider_id, env_names)
         if found:
             self._tell(found.key)
+        elif self._on_locked and self.has_locked_file and not quietly:
+            tell, self._on_locked = self._on_locked, None
+            tell()
         return found
 
     async def _find(self, provider_id: str, env_names: Iterable[str]) -> FoundKey | None:
@@ -170,9 +180,6 @@ class Secrets:
         for name in env_names:
             if key := self._environ.get(name):
                 return FoundKey(key, "environment", name)
-        if self._on_locked and self.has_locked_file:
-            tell, self._on_locked = self._on_locked, None
-            tell()
         return None
 
     async def set(self, provider_id: str, key: str) -> bool:

@@ -385,7 +385,7 @@ class MainWindow(QMainWindow):
         """A key is needed and the file of keys is locked."""
         from mastra_desktop.ui.panes.passphrase_dialog import Passphrases
 
-        Passphrases(self._theme, self._icons, self, self.tasks, self).ask(self, new=False)
+        Passphrases(self._theme, self._icons, self, self.tasks, self).ask_when_quiet(self)
 
     # -- actions ------------------------------------------------------------------------------------
 

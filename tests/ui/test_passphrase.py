@@ -136,13 +136,28 @@ def test_one_can_go_on_without(desk: Desk) -> None:
     desk.wait(lambda: row.words.text().startswith("Ends with …cdef. Kept in: file encrypted"))
 
 
+def test_it_waits_while_somebody_types(desk: Desk) -> None:
+    """A passphrase that is needed in the middle of a sentence is asked for after it: no letter of the one gets
+    into the other."""
+    locked(desk.home)
+    desk.open("normal")
+    desk.ask_core(lambda core: core.keys.state(SERVER))  # looks for the key
+    for letter in "a sentence that is being written":
+        desk.write(letter)
+        QTest.qWait(30)
+    assert not desk.window.findChildren(PassphraseDialog)
+    assert desk.window.chat.view.composer.text() == "a sentence that is being written"
+    assert shown(desk).passphrase.hasFocus()
+    assert desk.window.chat.view.composer.text() == "a sentence that is being written"
+
+
 def test_tab_stays_inside(desk: Desk) -> None:
     """Keys reach every part of the dialog and nothing behind it; Esc is the same as going on without."""
     locked(desk.home)
     desk.open("normal")
     desk.send("Hello")
     dialog = shown(desk)
-    dialog.passphrase.setFocus()  # the chat behind may have taken the keys back when its conversation began
+    desk.window.chat.view.composer.setFocus()  # as the chat behind does when its conversation begins
     seen = []
     for _ in range(5):
         focused = QApplication.focusWidget()

@@ -25,7 +25,6 @@ from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.composer import Composer
 from mastra_desktop.ui.widgets.kbd import Kbd
-from mastra_desktop.ui.widgets.overlay import is_covered
 from mastra_desktop.ui.widgets.transcript import Transcript
 from mastra_desktop.ui.widgets.transcript_view import TurnView
 
@@ -156,9 +155,7 @@ class ChatView(QWidget):
         draft = await self._bridge.call(lambda core: core.conversations.draft(conversation_id))
         if self.conversation_id == conversation_id and not self.composer.text():
             self.composer.set_text(draft)
-        if self.isVisible() and not is_covered(
-            self.window()
-        ):  # else another page or a dialog has the keyboard
+        if self.isVisible():  # else another page has the keyboard
             self.composer.setFocus()
         await self._load_all_older(conversation_id)
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QWidget
 
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.ui.bridge import Bridge
-from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
+from mastra_desktop.ui.dialogs.form_dialog import FormDialog
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.key_field import KeyField
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.form_field import FormField
-from mastra_desktop.ui.widgets.overlay import fit_height
 
 TASK = "passphrase"
 LEAST = 8  # characters of a new passphrase
 _FAIR, _STRONG = 12, 20
+_QUIET_MS = 700  # without a key pressed, before a dialog nobody called comes up
 
 
 class Passphrases(QObject):
@@ -30,6 +30,20 @@ class Passphrases(QObject):
     ) -> None:
         super().__init__(parent)
         self._theme, self._icons, self._bridge, self._tasks = theme, icons, bridge, tasks
+        self._quiet = QTimer(self, singleShot=True, interval=_QUIET_MS)
+
+    def ask_when_quiet(self, window: QWidget) -> None:
+        """For the passphrase of the file there is, once nobody types: what is typed stays in its field."""
+        field = window.focusWidget()
+        if field is not None:
+            field.installEventFilter(self)
+        self._quiet.timeout.connect(lambda: self.ask(window, new=False))
+        self._quiet.start()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.KeyPress, QEvent.Type.InputMethod) and self._quiet.isActive():
+            self._quiet.start()
+        return False
 
     def ask(self, window: QWidget, *, new: bool) -> PassphraseDialog:
         """`new`: there is no file yet. Returns at once."""
@@ -54,7 +68,7 @@ class Passphrases(QObject):
         self.unlocked.emit()
 
 
-class PassphraseDialog(ConfirmDialog):
+class PassphraseDialog(FormDialog):
     """`entered` when what is in the fields can be tried; it stays open until whoever tries it is done."""
 
     entered = Signal()
@@ -83,17 +97,10 @@ class PassphraseDialog(ConfirmDialog):
         self.again = self._field("passphraseAgain", theme, icons)
         self._first = FormField(self.tr("Passphrase"), self.passphrase)
         self._second = FormField(self.tr("The same again"), self.again)
+        self.body.addWidget(self._first)
+        self.body.addWidget(self._second)
         self._second.setVisible(new)
-        column = self.layout()
-        if isinstance(column, QVBoxLayout):  # below the words, above the buttons
-            for place, field in enumerate((self._first, self._second)):
-                column.insertSpacing(2 + 2 * place, 10)
-                column.insertWidget(3 + 2 * place, field)
         self._show_strength()
-
-    def open(self) -> None:
-        super().open()
-        self.passphrase.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def accept(self) -> None:
         """Enter, or the button: closes only when the file could be opened."""
@@ -118,18 +125,6 @@ class PassphraseDialog(ConfirmDialog):
         self._refuse(self._first, words)
         self.passphrase.selectAll()
 
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        stops: list[QWidget] = [self.passphrase, self.passphrase.eye]
-        if self.new:
-            stops += [self.again, self.again.eye]
-        stops += [self.reject_button, self.accept_button]
-        stops = [stop for stop in stops if stop.isEnabled()]
-        focused = self.focusWidget()
-        at = stops.index(focused) if focused in stops else -1
-        reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
-        stops[(at + (1 if forward else -1)) % len(stops)].setFocus(reason)
-        return True
-
     def _field(self, name: str, theme: ThemeController, icons: Icons) -> KeyField:
         field = KeyField(
             theme, icons, show=self.tr("Show the passphrase"), hide=self.tr("Hide the passphrase")
@@ -137,7 +132,6 @@ class PassphraseDialog(ConfirmDialog):
         field.setObjectName(name)
         field.eye.setObjectName(f"{name}Eye")
         field.textEdited.connect(self._edited)
-        field.returnPressed.connect(self.accept)
         return field
 
     def _edited(self) -> None:
@@ -148,7 +142,7 @@ class PassphraseDialog(ConfirmDialog):
     def _show_strength(self) -> None:
         if self.new:
             self._first.set_help(self._strength(self.passphrase.text()))
-            self._fit()
+            self._refit_shown()
 
     def _strength(self, text: str) -> str:
         """In words; length and variety are what counts, as the file can be tried on any computer."""
@@ -166,9 +160,8 @@ class PassphraseDialog(ConfirmDialog):
     def _refuse(self, field: FormField, words: str) -> None:
         field.set_error(words)
         field.field.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._fit()
+        self._refit_shown()
 
-    def _fit(self) -> None:
+    def _refit_shown(self) -> None:
         if self.isVisible():
-            fit_height(self)
-            self._center()
+            self.refit()

@@ -4,23 +4,59 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QGraphicsDropShadowEffect, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QGraphicsDropShadowEffect, QWidget
+from shiboken6 import isValid
 
 from mastra_desktop.ui.theme import ThemeController
 
 
 class Scrim(QWidget):
-    """Covers its window and keeps clicks from what is below; dimmed for dialogs, clear for popovers."""
+    """Covers its window and keeps clicks from what is below; dimmed for dialogs, clear for popovers.
+
+    Once the keys are in what lies on it they stay there: what goes on behind, such as a chat that is opened,
+    cannot take them, and is remembered as `wanted_behind`.
+    """
 
     pressed = Signal()
 
     def __init__(self, window: QWidget, theme: ThemeController, *, dim: bool) -> None:
         super().__init__(window)
         self._theme, self._dim = theme, dim
+        self._inside: QWidget | None = None
+        self._behind: QWidget | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_NoMousePropagation)
         window.installEventFilter(self)
         self.setGeometry(window.rect())
         theme.changed.connect(self.update)
+        application = QApplication.instance()  # noqa: TID251 (a widget is told of its own focus only)
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._keep_focus)
+
+    def wanted_behind(self) -> QWidget | None:
+        """What last asked for the keys behind it, if that is still there."""
+        return self._behind if self._behind is not None and isValid(self._behind) else None
+
+    def _keep_focus(self, _old: QWidget | None, now: QWidget | None) -> None:
+        if now is None or not self.isVisible() or now.window() is not self.window():
+            return
+        if self.isAncestorOf(now):
+            self._inside = now
+        elif self._inside is not None and self._is_top():
+            self._behind = now
+            self._take_back(self._inside)
+
+    def _take_back(self, last: QWidget) -> None:
+        held = [last] if isValid(last) else []
+        for widget in held + self.findChildren(QWidget):
+            if widget.isVisible() and widget.isEnabled() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                widget.setFocus(Qt.FocusReason.OtherFocusReason)
+                return
+
+    def _is_top(self) -> bool:
+        """Of those over this window; the one raised last comes last."""
+        only = Qt.FindChildOption.FindDirectChildrenOnly
+        shown = [scrim for scrim in self.window().findChildren(Scrim, options=only) if scrim.isVisible()]
+        return bool(shown) and shown[-1] is self
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         parent = self.parentWidget()
@@ -34,11 +70,6 @@ class Scrim(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._dim:
             QPainter(self).fillRect(self.rect(), self._theme.current.color("scrim"))
-
-
-def is_covered(window: QWidget) -> bool:
-    """Whether a dialog or popover lies over it: what goes on behind leaves the keys where they are."""
-    return any(scrim.isVisible() for scrim in window.findChildren(Scrim))
 
 
 def add_shadow(widget: QWidget, theme: ThemeController, *, dialog: bool = False) -> None:
