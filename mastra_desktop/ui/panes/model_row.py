@@ -149,7 +149,6 @@ class PriceEditor(QWidget):
         cancel.clicked.connect(self.closed)
         self.forget_button = Button(self.tr("Back to the list price"), theme, icons, "quiet", "small")
         self.forget_button.setObjectName("forgetPriceButton")
-        self.forget_button.setVisible(own)
         self.forget_button.clicked.connect(lambda: self.saved.emit(None))
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
@@ -163,6 +162,7 @@ class PriceEditor(QWidget):
         column_.addLayout(grid)
         column_.addWidget(self.trouble)
         column_.addLayout(buttons)
+        self.forget_button.setVisible(own)
 
     def show_trouble(self, words: str) -> None:
         self.trouble.setText(words)
