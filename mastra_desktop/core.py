@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -239,7 +239,7 @@ async def open_core(
         shutdown.add("requests", api.aclose)
         if owning:
             watch.start()
-        yield Core(
+        core = Core(
             paths=paths,
             loaded=loaded,
             bus=bus,
@@ -263,6 +263,8 @@ async def open_core(
             interrupted=len(interrupted),
             shutdown=shutdown,
         )
+        with _counted(metrics):
+            yield core
         log.info("stop", purpose=purpose)
     except (MastraError, BrokenPipeError):
         raise
@@ -374,3 +376,15 @@ async def _take_home(paths: Paths, purpose: str, access: Access) -> HomeLock | N
             if owner is None or owner.purpose != "read" or time.monotonic() > until:
                 raise
         await asyncio.sleep(0.02)
+
+
+@contextmanager
+def _counted(metrics: Metrics) -> Iterator[None]:
+    """What ends a command is told by it."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        metrics.errors.met(error)
+        raise

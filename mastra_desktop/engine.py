@@ -118,6 +118,12 @@ class Engine:
         with suppress(RuntimeError):  # the engine's loop has ended
             self._loop.call_soon_threadsafe(self._core.result().telemetry.stalled, now - asked_at)
 
+    def met(self, error: BaseException) -> None:
+        """The window shows this error, which may be one of its own: it is counted, once."""
+        if self._loop is not None and self._core.done() and self._core.exception() is None:
+            with suppress(RuntimeError):  # the engine's loop has ended
+                self._loop.call_soon_threadsafe(self._core.result().telemetry.metrics.errors.met, error)
+
     async def stop(self, within_s: float = PROCESS_WITHIN_S) -> None:
         """Closes the core, which cancels what runs, and joins the thread. Safe to call twice."""
         self._stopping = True
@@ -170,8 +176,13 @@ class Engine:
             raise _closing()
 
         async def run() -> T:
+            core = self._core.result()
             with operation("window"):
-                return await work(self._core.result())
+                try:
+                    return await work(core)
+                except Exception as error:
+                    core.telemetry.metrics.errors.met(error, polled=True)
+                    raise
 
         return _Job(self._loop, run, self._core.result().shutdown, on_end)
 

@@ -37,11 +37,12 @@ def build_endpoints(parts: Parts, load: Load, calls: CallLog) -> list[Endpoint[A
     door = Door(parts.tokens)
     routes = Routes(parts)
     chat = ChatRoute(parts)
+    errors = parts.telemetry.metrics.errors
 
     def route(
         path: str, role: TokenRole | None, run: Any, told: Told, body: type[Any] | None = None
     ) -> Endpoint[Any]:
-        return Endpoint(path, role, body, run, told, door, load, parts.clean, calls)
+        return Endpoint(path, role, body, run, told, door, load, parts.clean, calls, errors)
 
     asked = (404, 502, 504)  # what asking a provider may bring
     found = [
@@ -125,6 +126,7 @@ def build_app(parts: Parts, load: Load, calls: CallLog) -> ASGIApp:
             )
         except Refused as error:
             trouble = error.trouble
+        parts.telemetry.metrics.errors.told(trouble.code)
         calls.note(token, "get", "elsewhere", trouble.status)
         await trouble.response()(scope, receive, send)
 

@@ -38,7 +38,7 @@ log = get_logger(__name__)
 class _Failed(MastraError):
     """What a kept turn tells as an event, raised."""
 
-    def __init__(self, event: ReplyFailed) -> None:
+    def __init__(self, event: ReplyFailed, parts: Parts) -> None:
         error = event.error
         super().__init__(
             error.message,
@@ -47,6 +47,7 @@ class _Failed(MastraError):
             retryable=error.retryable,
             retry_after_s=error.retry_after_s,
         )
+        parts.telemetry.metrics.errors.mark(self)  # it was counted as the answer's
         self.code = error.code  # type: ignore[misc]  # that of the error it stands for
 
 
@@ -95,7 +96,7 @@ class ChatRoute:
                 elif isinstance(event, FallbackTaken):
                     frame.model_id = event.to_id
                 elif isinstance(event, ReplyFailed):
-                    raise _Failed(event)
+                    raise _Failed(event, self._parts)
                 elif isinstance(event, ReplyFinished):
                     yield AnswerEnd(event.reason, event.usage, cached=event.cached)
                 elif isinstance(event, TextDelta | ReasoningDelta | ToolCall):
@@ -156,6 +157,7 @@ async def _events(
     except Exception as error:
         if not isinstance(error, MastraError):
             log.exception("an answer failed by a bug")
+        parts.telemetry.metrics.errors.met(error)
         yield _event(trouble_of(parts.clean(describe(error))).body())
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mastra_desktop.api.door import Door
     from mastra_desktop.domain.errors import ErrorInfo
     from mastra_desktop.domain.tokens import ApiToken
+    from mastra_desktop.ops.errors_met import ErrorsMet
 
 MOST_BYTES = 4 * 1024**2  # of a request's body
 BODY_TIMEOUT_S = 10.0  # for all of it
@@ -99,6 +100,7 @@ class Endpoint(Generic[B]):
     load: Load
     clean: Callable[[ErrorInfo], ErrorInfo]
     calls: CallLog
+    errors: ErrorsMet
 
     @property
     def method(self) -> str:
@@ -118,7 +120,8 @@ class Endpoint(Generic[B]):
             if not self.load.closing:
                 raise
             if not sending.begun:
-                await _say(Trouble(503, "cancelled", "Mastra Desktop is closing."), scope, receive, send)
+                closing = refused(503, "cancelled", "Mastra Desktop is closing.")
+                await _say(self._trouble_of(closing), scope, receive, send)
         finally:
             if self.role is not None:
                 self.calls.note(sending.token, self.method, self.path, sending.status)
@@ -132,7 +135,7 @@ class Endpoint(Generic[B]):
             if self.role is not None:  # whether it lives is told under any load
                 self.load.enter(task)
         except Refused as error:
-            return await _say(error.trouble, scope, receive, sending)
+            return await _say(self._trouble_of(error), scope, receive, sending)
         try:
             if self.body is None:
                 await self._run(Request(scope), None, scope, receive, sending)
@@ -146,7 +149,7 @@ class Endpoint(Generic[B]):
             _check_content_type(scope)
             value = _parsed(body, await read_body(scope, receive))
         except Refused as error:
-            return await _say(error.trouble, scope, receive, sending)
+            return await _say(self._trouble_of(error), scope, receive, sending)
         gone = False
 
         async def watch() -> None:
@@ -173,14 +176,19 @@ class Endpoint(Generic[B]):
         """Never raises but when cancelled: what goes wrong is told, or was told in the stream."""
         try:
             response = await self.run(request, value)
-        except Refused as error:
-            response = error.trouble.response()
-        except MastraError as error:
-            response = trouble_of(self.clean(error.info), missing=isinstance(error, NotFound)).response()
         except Exception as error:
-            log.exception("api request failed by a bug", path=self.path)
-            response = trouble_of(describe(error)).response()
+            if not isinstance(error, Refused | MastraError):
+                log.exception("api request failed by a bug", path=self.path)
+            response = self._trouble_of(error).response()
         await response(scope, receive, sending)
+
+    def _trouble_of(self, error: Exception) -> Trouble:
+        """What the client is told; it is counted."""
+        if isinstance(error, Refused):
+            self.errors.told(error.trouble.code)
+            return error.trouble
+        self.errors.met(error)
+        return trouble_of(self.clean(describe(error)), missing=isinstance(error, NotFound))
 
     def _check_method(self, method: str) -> None:
         if method == self.method or (method == "HEAD" and self.method == "GET"):

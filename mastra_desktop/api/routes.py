@@ -106,7 +106,9 @@ class Routes:
         return Response(text, media_type=None, headers={"Content-Type": METRICS_TYPE})
 
     async def live(self, _request: Request, _body: None) -> Response:
-        return json_response({"status": "alive"})
+        report = await self._parts.health.live()
+        alive = report.status is not Status.UNHEALTHY
+        return json_response({"status": "alive" if alive else "not alive"}, 200 if alive else 503)
 
     async def ready(self, _request: Request, _body: None) -> Response:
         report = await self._parts.health.ready()

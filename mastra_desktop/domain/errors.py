@@ -28,6 +28,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+CODES = frozenset(
+    (
+        "auth",
+        "quota",
+        "rate_limit",
+        "timeout",
+        "network",
+        "provider",
+        "context_length",
+        "bad_request",
+        "circuit_open",
+        "content_filter",
+        "tool",
+        "config",
+        "storage",
+        "knowledge",
+        "cancelled",
+        "bug",
+    )
+)
+
 
 class MastraError(Exception):
     """Trouble we expected.

@@ -125,6 +125,14 @@ class ApiChanged:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkFailed:
+    """Something that the app does by itself did not go well; `what`: backup, ..."""
+
+    what: str
+    error: ErrorInfo
+
+
 BusEvent = (
     ConversationChanged
     | LocalModelChanged
@@ -139,4 +147,5 @@ BusEvent = (
     | EmbedderChanged
     | BackupsChanged
     | ApiChanged
+    | WorkFailed
 )

@@ -17,6 +17,7 @@ from mastra_desktop.domain.chat import Usage
 from mastra_desktop.domain.events import ProviderState
 from mastra_desktop.domain.models import LOCAL_PROVIDER_ID
 from mastra_desktop.domain.telemetry import Outcome
+from mastra_desktop.ops.errors_met import ErrorsMet
 from mastra_desktop.ops.redaction import redact
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Metrics:
         self._gauges: dict[str, float] = {}
         self._tally: Tally = {}
         self._registry: CollectorRegistry | None = None
+        self.errors = ErrorsMet(self._error)
 
     # -- recording -----------------------------------------------------------------------------------
 
@@ -138,10 +140,9 @@ class Metrics:
                 self._tokens[provider, model, direction] += tokens
                 self._tally_add("tokens", direction, 1, tokens)
         if error_code:
-            self.error(error_code)
+            self.errors.told(error_code)
 
-    def error(self, code: str) -> None:
-        """An error that a person or a caller was told; `code` is one of interface's."""
+    def _error(self, code: str) -> None:
         self._errors[code] += 1
         self._tally_add("errors", code, 1, 1)
 
@@ -266,7 +267,9 @@ class Metrics:
         yield counter("mastra_tokens", "Tokens as providers counted them.", tokens, self._tokens)
         yield counter("mastra_retries", "Tries of an answer made again.", ("provider",), self._retries)
         yield counter("mastra_fallbacks", "Answers handed to another model.", ("provider",), self._fallbacks)
-        yield counter("mastra_errors", "Errors that were told, by code.", ("code",), self._errors)
+        yield counter(
+            "mastra_errors", "Errors that a person or a client met, by code.", ("code",), self._errors
+        )
         yield counter(
             "mastra_cache_operations", "Looked up and put, by level.", ("level", "result"), self._cache
         )

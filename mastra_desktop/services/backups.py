@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mastra_desktop.domain.errors import MastraError, StorageError
-from mastra_desktop.domain.events import BackupsChanged
+from mastra_desktop.domain.errors import MastraError, StorageError, describe
+from mastra_desktop.domain.events import BackupsChanged, WorkFailed
 from mastra_desktop.ops.background import in_background
 from mastra_desktop.ops.config import load
 from mastra_desktop.ops.lock import HomeLock
@@ -144,6 +144,7 @@ class BackupService:
                 await self.make("auto")
         except (MastraError, OSError) as error:
             log.warning("no backup today", message=str(error))
+            self._bus.publish(WorkFailed("backup", describe(error)))
 
     def _file(self) -> Path:
         if self._db.path is None:

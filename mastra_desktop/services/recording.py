@@ -240,6 +240,7 @@ class Passing:
 
     def failed(self, error: Exception) -> None:
         self._code = describe(error).code
+        self._recorder.metrics.errors.mark(error)  # it goes on to whoever asked
 
     def ended(self) -> None:
         """Nothing more comes, for whatever reason: without an end and an error it was stopped."""

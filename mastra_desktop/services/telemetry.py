@@ -16,9 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mastra_desktop.domain.errors import MastraError, StorageError
-from mastra_desktop.domain.events import BusEvent, DocumentChanged, ProviderHealthChanged
-from mastra_desktop.domain.knowledge import DocumentState
+from mastra_desktop.domain.errors import ConfigError, KnowledgeError, MastraError, StorageError
+from mastra_desktop.domain.events import (
+    BusEvent,
+    ConfigRefused,
+    DocumentChanged,
+    ProviderHealthChanged,
+    WorkFailed,
+)
+from mastra_desktop.domain.knowledge import Document, DocumentState
 from mastra_desktop.domain.telemetry import (
     Amount,
     BreakerRow,
@@ -113,6 +119,7 @@ class TelemetryService:
         self._past: list[Amount] = []  # the hour before this process, by the minute
         self._minute: dict[int, Tally] = {}  # not yet in the database
         self._documents: set[str] = set()  # under way
+        self._failed: set[str] = set()  # documents whose failure is counted
         self._watched_until = clock()
         self._pruned_at = 0.0
         self._counted_at = 0.0
@@ -271,6 +278,19 @@ class TelemetryService:
                 self._documents.add(event.document.id)
             else:
                 self._documents.discard(event.document.id)
+            self._failed_document(event.document)
+        elif isinstance(event, ConfigRefused):
+            self.metrics.errors.told(ConfigError.code)
+        elif isinstance(event, WorkFailed):
+            self.metrics.errors.told(event.error.code)
+
+    def _failed_document(self, document: Document) -> None:
+        """Counts its failure once, however often it is shown."""
+        if document.state is not DocumentState.FAILED:
+            self._failed.discard(document.id)
+        elif document.id not in self._failed:
+            self._failed.add(document.id)
+            self.metrics.errors.told(document.error.code if document.error else KnowledgeError.code)
 
     async def _sample_on(self) -> None:
         """Each 5 s, for ever. What fails is logged and tried again at the next turn."""

@@ -40,6 +40,10 @@ class Backend(Bridge, Protocol):
         """Hands over what the bus publishes, until cancelled."""
         ...
 
+    def met(self, error: BaseException) -> None:
+        """The window shows this error; it is counted, unless it came from here."""
+        ...
+
     async def stop(self, within_s: float = ...) -> None:
         """Ends what runs and closes the core."""
         ...

@@ -447,6 +447,7 @@ class MainWindow(QMainWindow):
             if self._crashes is not None:
                 self._crashes.write("a task of the window", error)
             log.error("a task failed", traceback="".join(traceback.format_exception(error)))
+        self._engine.met(error)
         info = describe(error)
         self.toasts.show_toast(title_of(info), " ".join(p for p in (info.message, info.hint) if p), "danger")
 

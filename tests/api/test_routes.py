@@ -11,6 +11,8 @@ import httpx
 import openai
 import pytest
 
+from mastra_desktop.core import Core
+from mastra_desktop.services import health
 from tests.api.serving import Serving
 
 
@@ -123,3 +125,24 @@ def test_metrics_and_audit(serving: Serving) -> None:
     assert ("token", "api.post", "/v1/chat/completions", "done") in called
     assert ("unknown", "api.get", "/v1/models", "refused") in called
     assert any(entry.action == "token.create" for entry in entries)
+
+
+def test_health_is_the_services(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three routes say what the service found: with a full disk it lives, is not ready and not healthy."""
+    monkeypatch.setattr(health, "LOW_DISK_BYTES", 1 << 60)
+    with serving.client() as http:
+        assert http.get("/health/live").status_code == 200
+        ready, full = http.get("/health/ready"), http.get("/health")
+    found = serving.run(lambda core: core.health.ready())
+    assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
+    assert [c["name"] for c in ready.json()["checks"]] == [c.name for c in found.checks]
+    assert (full.status_code, full.json()["status"]) == (503, "unhealthy")
+    disk = next(c for c in full.json()["checks"] if c["name"] == "disk")
+    assert disk["status"] == "unhealthy"
+    assert "nearly full" in disk["detail"]
+    broken = serving.run(_full_names)
+    assert [c["name"] for c in full.json()["checks"]] == broken
+
+
+async def _full_names(core: Core) -> list[str]:
+    return [check.name for check in (await core.health.full()).checks]
