@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +13,10 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from mastra_desktop.core import open_core
+from mastra_desktop.domain.events import ApiChanged, ConfigChanged
+from mastra_desktop.domain.tokens import TokenRole
+from mastra_desktop.engine import Engine
 from mastra_desktop.paths import Paths
 from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
 from mastra_desktop.ui.dialogs.token_dialog import TokenDialog
@@ -99,3 +106,80 @@ def test_tokens(live: Live, qtbot: QtBot) -> None:
     assert not page.token_rows
     assert secret not in page.secret.text()
     assert live.run(live.engine.call(lambda core: core.tokens.check(secret))) is None
+
+
+@pytest.mark.slow
+def test_changes_made_elsewhere(live: Live, qtbot: QtBot) -> None:
+    """The open page follows: a switch in the file, a port that is taken, a token that a command made."""
+    made, page = opened(live, qtbot)
+
+    def hear() -> None:
+        """What the window does with the bus."""
+        made.heard(ApiChanged(""))
+        made.heard(ConfigChanged(("server",)))
+        live.until(lambda: not live.tasks.running("settings-follow"))
+        live.settle()
+
+    live.paths.config.write_text("[server]\nenabled = true\n", "utf-8")
+    live.run(live.engine.call(lambda core: core.settings.reload()))
+    hear()
+    assert page.switch.isChecked()
+    assert answers(page.address.text())
+    assert page.badges["enabled"].chip.text() == "File"
+    assert page.badges["port"].chip.text() == "Default"
+    environ = {"MASTRA_HOME": str(live.paths.home)}
+    command = [
+        sys.executable,
+        "-m",
+        "mastra_desktop",
+        "tokens",
+        "create",
+        "--role",
+        "viewer",
+        "--name",
+        "cron",
+    ]
+    done = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    live.until(lambda: len(page.token_rows) == 1)  # without any event
+    [row] = page.token_rows.values()
+    row.revoke_button.setFocus()
+    live.run(live.engine.call(lambda core: core.tokens.create(TokenRole.VIEWER, "second", None)))
+    live.until(lambda: len(page.token_rows) == 2)
+    assert any(row.revoke_button.hasFocus() for row in page.token_rows.values())  # the keys stay
+
+
+def test_reset_and_source(live: Live, qtbot: QtBot) -> None:
+    """Beside switch and port: where the value comes from, and the way back, which stops the API too."""
+    _pane, page = opened(live, qtbot)
+    page.switch.click()
+    done(live)
+    assert page.badges["enabled"].chip.text() == "File"
+    page.port.editingFinished.emit()  # left without an edit: nothing is written
+    done(live)
+    assert page.badges["port"].chip.text() == "Default"
+    url = page.address.text()
+    page.badges["enabled"].reset_button.click()
+    done(live)
+    assert page.badges["enabled"].chip.text() == "Default"
+    assert not page.badges["enabled"].reset_button.isVisible()
+    assert not page.switch.isChecked()
+    assert not answers(url)
+    assert "enabled" not in live.paths.config.read_text("utf-8")
+
+
+def test_set_by_the_environment(qapp: QApplication, home: Paths, qtbot: QtBot) -> None:
+    """The switch is locked and says which variable sets it; so is the file of the built-in model."""
+    environ = {"MASTRA_SERVER__ENABLED": "false", "MASTRA_LOCAL__MODEL_PATH": "/m.gguf"}
+    with live_core(qapp, home, start=False) as live:
+        live.engine = Engine(lambda: open_core(home, environ, purpose="test"))
+        live.engine.start()
+        made, page = opened(live, qtbot)
+        assert not page.switch.isEnabled()
+        assert "MASTRA_SERVER__ENABLED in the environment" in page._locked["enabled"].text()
+        assert page._locked["enabled"].isVisible()
+        assert page.port.isEnabled()
+        local = made.local_models
+        assert local.badge.chip.text() == "Environment"
+        assert not local.choose_button.isEnabled()
+        assert "MASTRA_LOCAL__MODEL_PATH" in local._locked.text()

@@ -57,7 +57,9 @@ class ApiPage(SettingsPage):
             self.tr("Local API"),
             self.tr("As OpenAI's clients expect it. Other computers and web pages never get in."),
             column_of(
-                row_of(self.switch, self._badge("enabled"), stretch=0), self.trouble, self._note("enabled")
+                row_of(self.switch, QWidget(), self._badge("enabled"), stretch=1),
+                self.trouble,
+                self._note("enabled"),
             ),
             name="server.enabled",
         )

@@ -11,6 +11,7 @@ from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.parts import IconText, label
 from mastra_desktop.ui.panes.settings_source import SourceBadge, locked_words
 from mastra_desktop.ui.theme import ThemeController
+from mastra_desktop.ui.widgets.painting import Tone
 from mastra_desktop.ui.widgets.value_fields import (
     ChoiceValue,
     NumberValue,
@@ -32,6 +33,7 @@ class ConfigControls(QWidget):
 
     def __init__(self, info: KeyInfo, theme: ThemeController, icons: Icons) -> None:
         super().__init__()
+        self._theme, self._icons = theme, icons
         self.info = info
         self.setAccessibleDescription(translated(info.section_title))
         self.setting: Setting | None = None
@@ -46,15 +48,7 @@ class ConfigControls(QWidget):
         self.badge.reset_wanted.connect(self.reset_wanted)
         self.does = label("", "hint", wrap=True)
         self.problem = label("", "error", wrap=True)
-        self.locked = IconText("lock", "", theme, icons, wrap=True)
-        self.waiting = IconText(
-            "clock",
-            self.tr("Changed. It is used from the next start on."),
-            theme,
-            icons,
-            tone="warn",
-            wrap=True,
-        )
+        self.note: IconText | None = None  # few rows have one
         line = QHBoxLayout()
         line.setSpacing(8)
         line.addWidget(self.field, 1 if isinstance(self.field, TextValue) else 0)
@@ -62,14 +56,13 @@ class ConfigControls(QWidget):
         if not isinstance(self.field, TextValue):
             line.addStretch(1)
         line.addWidget(self.badge, 0, Qt.AlignmentFlag.AlignVCenter)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addLayout(line)
-        for below in (self.problem, self.does, self.locked, self.waiting):
-            column.addWidget(below)
-        for hidden in (self.problem, self.locked, self.waiting):
-            hidden.hide()
+        column.addWidget(self.problem)
+        column.addWidget(self.does)
+        self.problem.hide()
         self._say(restart=False)
         if isinstance(self.field, (TextValue, NumberValue)):
             self.field.textChanged.connect(self._typed)
@@ -84,9 +77,10 @@ class ConfigControls(QWidget):
         self._unit.setText(unit_words(self.info.unit, setting.value))
         self._unit.setVisible(bool(self._unit.text()))
         self.badge.show_setting(setting)
-        self.locked.set("lock", locked_words(setting))
-        self.locked.setVisible(bool(locked_words(setting)))
-        self.waiting.setVisible(setting.waiting)
+        if setting.waiting:
+            self._show_note("clock", self.tr("Changed. It is used from the next start on."), "warn")
+        else:
+            self._show_note("lock", locked_words(setting), "")
         self._say(restart=setting.restart and not setting.waiting)
 
     def show_problem(self, problem: str) -> None:
@@ -97,6 +91,15 @@ class ConfigControls(QWidget):
         self.field.setAccessibleDescription(problem or self.does.text())
         if problem and self.setting is not None and not self.field.touched:
             self.field.show_value(self.setting.value)  # a switch is back where it was
+
+    def _show_note(self, icon: str, words: str, tone: Tone) -> None:
+        """Below the rest; nothing for no words."""
+        if self.note is None and words:
+            self.note = IconText(icon, words, self._theme, self._icons, wrap=True)
+            self._column.addWidget(self.note)
+        if self.note is not None:
+            self.note.set(icon, words, tone)
+            self.note.setVisible(bool(words))
 
     def _typed(self) -> None:
         if self.problem.text() and not self.field.touched:

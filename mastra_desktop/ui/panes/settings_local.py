@@ -12,7 +12,7 @@ from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.model_file import ask_for_model_file, memory_words, short_path, size_words
 from mastra_desktop.ui.panes.parts import IconText, flow, label
-from mastra_desktop.ui.panes.settings_page import SettingsPage, column_of
+from mastra_desktop.ui.panes.settings_page import SettingsPage, column_of, row_of
 from mastra_desktop.ui.panes.settings_source import SourceBadge, all_settings, locked_words
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
@@ -64,7 +64,7 @@ class LocalModelsPage(SettingsPage):
             self.tr("Another file"),
             self.tr("Any chat model in the GGUF format"),
             column_of(
-                flow([self.choose_button, self.back_button, self.badge], across=8),
+                row_of(flow([self.choose_button, self.back_button], across=8), self.badge, stretch=0),
                 self._trouble,
                 self._locked,
             ),

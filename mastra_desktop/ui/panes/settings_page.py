@@ -120,6 +120,7 @@ class SettingsPage(QWidget):
         self.setObjectName("settingsPage")
         self.setAccessibleName(title)
         self.rows: list[SettingRow] = []
+        self._stacked = False
         self._header = Header(theme)
         self.head = self._header.row
         self.title_label = ElidedLabel(title, "title")
@@ -151,6 +152,7 @@ class SettingsPage(QWidget):
         self, title: str, hint: str, controls: QWidget, *, text: bool = False, name: str = ""
     ) -> SettingRow:
         row = SettingRow(self._theme, title, hint, controls, text=text, name=name)
+        row.set_stacked(self._stacked)
         self.rows.append(row)
         self.body.addWidget(row)
         return row
@@ -176,12 +178,12 @@ class SettingsPage(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         width = event.size().width()
-        stacked = width < self._theme.current.scaled(STACKED_BELOW)
+        self._stacked = width < self._theme.current.scaled(STACKED_BELOW)
         side = 16 if width < NARROW_MARGIN_BELOW else 24
         self._margins.setContentsMargins(side, 6, side, 24)
         self.head.setContentsMargins(side, 0, side, 1)
         for row in self.rows:
-            row.set_stacked(stacked)
+            row.set_stacked(self._stacked)
 
 
 def _names_in(controls: QWidget) -> list[str]:
