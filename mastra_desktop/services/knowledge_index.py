@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from mastra_desktop.domain.errors import KnowledgeError, MastraError
 from mastra_desktop.domain.events import VectorIndexChanged, VectorIndexState
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import embeddings, knowledge, processes
-from mastra_desktop.store.vectors import REBUILDING, Vectors
+from mastra_desktop.store.vectors import BadSpace, Vectors
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mastra_desktop.store.database import Database
 
 BATCH = 500  # passages; at 1.5 KB each
-MOST_COMPARED = 10_000  # beyond that nothing is compared: the index is being filled
+REBUILDING_ONE = "The search by meaning of a collection is being rebuilt; meanwhile its words are searched."
 _CLAIM = "index"  # one process fills it at a time
 
 log = get_logger(__name__)
@@ -30,6 +31,11 @@ log = get_logger(__name__)
 def space_of(collection_id: str, embedder_id: str) -> str:
     """The index's own name for a collection's vectors: letters, digits, - and _ only."""
     return f"{collection_id}-{re.sub(r'[^a-zA-Z0-9]+', '_', embedder_id).strip('_')}"[:200]
+
+
+def collection_of(space: str) -> str:
+    """The collection whose space that is."""
+    return space.partition("-")[0]
 
 
 class MeaningIndex:
@@ -46,6 +52,9 @@ class MeaningIndex:
         self._lost = False  # the index was made anew: everything goes in again
         self._why = ""
         self._counted = False
+        self._anew: set[str] = set()  # collections whose space was made anew because it was bad
+        self._broken: dict[str, BadSpace] = {}  # and those that are bad nevertheless
+        self.on_behind: Callable[[], None] = lambda: None  # there is something to put in
 
     @property
     def usable(self) -> bool:
@@ -60,6 +69,7 @@ class MeaningIndex:
         """What the index says of itself. An empty one is only worth a word when it should hold something."""
         if state is VectorIndexState.REBUILDING:
             self._lost, self._why = True, detail
+            self.on_behind()
         else:
             self._say(state, detail)
 
@@ -83,40 +93,73 @@ class MeaningIndex:
 
     async def _fill(self) -> None:
         if self._lost:
-            self._lost = False
+            self._lost, self._broken = False, {}
+            self._anew.clear()
             if await self._db.write(embeddings.mark_all_unindexed):
                 self._say(VectorIndexState.REBUILDING, self._why)
         await self._take_out()
-        while rows := await self._db.read(embeddings.unindexed, BATCH):
+        while rows := await self._db.read(embeddings.unindexed, BATCH, besides=self._broken):
             by_space: dict[str, list[tuple[int, bytes]]] = {}
+            owners: dict[str, str] = {}
             for passage_id, collection_id, embedder_id, vector in rows:
-                by_space.setdefault(space_of(collection_id, embedder_id), []).append((passage_id, vector))
+                space = space_of(collection_id, embedder_id)
+                owners[space] = collection_id
+                by_space.setdefault(space, []).append((passage_id, vector))
             for space, found in by_space.items():
-                await self.vectors.upsert(space, [i for i, _ in found], [v for _, v in found])
-            await self._db.write(embeddings.mark_indexed, [row[0] for row in rows])
+                try:
+                    await self.vectors.upsert(space, [i for i, _ in found], [v for _, v in found])
+                except BadSpace as error:
+                    await self._begin_anew(space, owners[space], error)
+                else:
+                    await self._db.write(embeddings.mark_indexed, [i for i, _ in found])
+
+    async def _begin_anew(self, space: str, collection_id: str, error: BadSpace) -> None:
+        """One collection's space is made anew, once; bad again, it is left alone and the others go on."""
+        log.warning("a collection's meanings are put in anew", space=space, reason=error.detail)
+        if collection_id in self._anew:
+            self._broken[collection_id] = error
+            return
+        self._anew.add(collection_id)
+        await self.vectors.drop(space)
+        if await self._db.write(embeddings.mark_unindexed, collection_id):
+            self._say(VectorIndexState.REBUILDING, REBUILDING_ONE)
 
     async def _compare(self) -> None:
-        """Once: an index that holds less than the database says was emptied by somebody else."""
+        """Once: a space that holds less than the database says was emptied by somebody else."""
         if self._counted:
             return
-        collections, behind = await self._db.read(_to_hold)
+        collections, waiting = await self._db.read(_to_hold)
         for collection in collections:
             space = space_of(collection.id, collection.embedder_id)
-            if await self.vectors.count(space) < collection.embedded - behind:
-                self._lost, self._why = True, REBUILDING
+            if await self.vectors.count(space) < collection.embedded - waiting.get(collection.id, 0):
+                log.warning("a collection's meanings are missing", space=space)
+                await self._db.write(embeddings.mark_unindexed, collection.id)
+                self._say(VectorIndexState.REBUILDING, REBUILDING_ONE)
         self._counted = True
 
     async def _take_out(self) -> None:
         while gone := await self._db.read(embeddings.removed_vectors, BATCH):
             by_space: dict[str, list[int]] = {}
+            owners: dict[str, str] = {}
             for passage_id, collection_id, embedder_id in gone:
-                by_space.setdefault(space_of(collection_id, embedder_id), []).append(passage_id)
+                space = space_of(collection_id, embedder_id)
+                owners[space] = collection_id
+                by_space.setdefault(space, []).append(passage_id)
             for space, ids in by_space.items():
-                await self.vectors.delete(space, ids)
+                try:
+                    await self.vectors.delete(space, ids)
+                except BadSpace as error:  # without it they are gone too
+                    await self._begin_anew(space, owners[space], error)
             await self._db.write(embeddings.forget_removed, [row[0] for row in gone])
+
+    def trouble(self, collection_id: str) -> BadSpace | None:
+        """Why a collection cannot be searched by meaning although the index works."""
+        return self._broken.get(collection_id)
 
     async def forget(self, space: str) -> None:
         """Drops all of a space. When the index is away the space stays, and nobody asks it any more."""
+        self._broken.pop(collection_of(space), None)
+        self._anew.discard(collection_of(space))
         try:
             await self.vectors.drop(space)
         except MastraError as error:
@@ -125,7 +168,7 @@ class MeaningIndex:
     async def try_to_catch_up(self, *, only_if_behind: bool = False) -> bool:
         """Like `catch_up`; trouble is shown as the index's state, and False."""
         try:
-            if not only_if_behind or self._lost or await self._db.read(_is_behind):
+            if not only_if_behind or self._lost or await self._db.read(_is_behind, tuple(self._broken)):
                 await self.catch_up()
         except MastraError as error:
             log.warning("meaning index behind", message=error.message, detail=error.detail)
@@ -140,10 +183,10 @@ class MeaningIndex:
             self._bus.publish(said)
 
 
-def _to_hold(conn: Connection) -> tuple[list[Collection], int]:
-    """The collections, and how many of their vectors the index was not given yet: of the same moment."""
-    return knowledge.collections(conn), len(embeddings.unindexed(conn, MOST_COMPARED))
+def _to_hold(conn: Connection) -> tuple[list[Collection], dict[str, int]]:
+    """The collections, and how many vectors of each the index was not given yet: of the same moment."""
+    return knowledge.collections(conn), embeddings.waiting(conn)
 
 
-def _is_behind(conn: Connection) -> bool:
-    return bool(embeddings.unindexed(conn, 1) or embeddings.removed_vectors(conn, 1))
+def _is_behind(conn: Connection, besides: Sequence[str]) -> bool:
+    return bool(embeddings.unindexed(conn, 1, besides=besides) or embeddings.removed_vectors(conn, 1))

@@ -74,7 +74,7 @@ class Pipeline:
         self._clock = clock
         self._to_read = asyncio.Event()
         self._to_embed = asyncio.Event()
-        embedders.health.on_due = self._to_embed.set
+        embedders.health.on_due = index.on_behind = self._to_embed.set
         self._background = Background()
         self._open = self._started = False
         self._claim = asyncio.Lock()

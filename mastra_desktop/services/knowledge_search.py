@@ -24,6 +24,7 @@ from mastra_desktop.services import retrieval
 from mastra_desktop.services.embedders import packed
 from mastra_desktop.services.knowledge_index import space_of
 from mastra_desktop.store import passages, words
+from mastra_desktop.store.vectors import BadSpace
 
 if TYPE_CHECKING:
     from mastra_desktop.services.embedders import Embedders
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 CANDIDATES_FILTERED = 400  # the index of meanings cannot filter, so more is asked for and left out here
 QUERY_S = 8.0  # a question waits no longer for its meaning; words answer alone then
+
+ONE_BY_WORDS = "{} is searched by words only. Index this collection again."
 
 log = get_logger(__name__)
 
@@ -117,11 +120,18 @@ class KnowledgeSearch:
             return [], "Another window has the index of meanings: this search goes by words only."
         behind = sum(c.passages - c.embedded for c in collections)
         notice = f"{behind:,} passages are found by words only so far." if behind > 0 else ""
+        found: Ranking = []
         try:
             async with asyncio.timeout(QUERY_S):
-                found = [
-                    hit for c in collections if c.embedded for hit in await self._nearest(c, query, limit)
-                ]
+                for collection in collections:
+                    if collection.embedded and self._index.trouble(collection.id) is None:
+                        try:
+                            found += await self._nearest(collection, query, limit)
+                        except BadSpace as error:
+                            log.warning("a collection is searched by words only", reason=error.detail)
+                            notice = ONE_BY_WORDS.format(collection.name)
+                    elif collection.embedded:
+                        notice = ONE_BY_WORDS.format(collection.name)
         except (MastraError, TimeoutError) as error:
             log.warning("search goes by words only", reason=str(error))
             why = error.message if isinstance(error, MastraError) else "The embedding model is busy."

@@ -5,7 +5,7 @@ They are kept here, as float32 in little-endian order, and are the truth: the in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -89,9 +89,41 @@ def finish(conn: Connection, document_id: str, now: float) -> Document:
     return documents.finish(conn, document_id, now)
 
 
-def unindexed(conn: Connection, limit: int) -> list[tuple[int, str, str, bytes]]:
-    """(passage id, collection id, embedder id, vector) of up to `limit` vectors to put into the index."""
-    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(_UNINDEXED, {"limit_": limit})]
+def unindexed(
+    conn: Connection, limit: int, *, besides: Iterable[str] = ()
+) -> list[tuple[int, str, str, bytes]]:
+    """(passage id, collection id, embedder id, vector) of up to `limit` vectors to put into the index.
+
+    `besides` leaves out these collections.
+    """
+    others = tuple(besides)
+    asked = _UNINDEXED.where(_c.id.not_in(others)) if others else _UNINDEXED
+    return [(row[0], row[1], row[2], row[3]) for row in conn.execute(asked, {"limit_": limit})]
+
+
+def waiting(conn: Connection) -> dict[str, int]:
+    """How many vectors of each collection the index was not given yet."""
+    counted = (
+        select(_d.collection_id, func.count())
+        .select_from(
+            schema.unindexed_vectors.join(schema.passages, _p.id == _u.passage_id).join(
+                schema.documents, _d.seq == _p.document_seq
+            )
+        )
+        .group_by(_d.collection_id)
+    )
+    return {row[0]: int(row[1]) for row in conn.execute(counted)}
+
+
+def mark_unindexed(conn: Connection, collection_id: str) -> int:
+    """The index lost this collection's vectors; returns how many there are to put in again."""
+    known = select(_u.passage_id).where(_u.passage_id == _p.id).exists()
+    mine = (
+        select(_p.id)
+        .join(schema.documents, _d.seq == _p.document_seq)
+        .where(_d.collection_id == collection_id, _p.embedded == 1, ~known)
+    )
+    return conn.execute(insert(schema.unindexed_vectors).from_select(["passage_id"], mine)).rowcount
 
 
 def mark_indexed(conn: Connection, ids: Sequence[int]) -> None:

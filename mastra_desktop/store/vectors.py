@@ -33,6 +33,10 @@ DOWN = "The search by meaning does not work at the moment; words are searched."
 DOWN_SERVER = "The vector server cannot be reached; words are searched."
 
 
+class BadSpace(KnowledgeError):
+    """One space refused what it was given; the others work."""
+
+
 class Vectors:
     """Starts its process with `open`, or on first use; end it with `aclose`. For one event loop.
 
@@ -80,7 +84,14 @@ class Vectors:
         await self._running()
 
     async def upsert(self, space: str, ids: Sequence[int], vectors: Sequence[bytes]) -> None:
-        """Puts vectors in, or in place of those with the same numbers. They are kept once this returns."""
+        """Puts vectors in, or in place of those with the same numbers. They are kept once this returns.
+
+        Raises BadSpace when they don't fit each other, or what is there.
+        """
+        lengths = {len(vector) for vector in vectors}
+        if len(lengths) > 1:
+            found = ", ".join(str(length // 4) for length in sorted(lengths))
+            raise BadSpace("The vectors of a collection differ in their length.", detail=found)
         await self._running()
         generation, at = self._generation, 0
         while at < len(ids):
@@ -169,7 +180,7 @@ class Vectors:
                 reply = await child.ask(head, body, self._request_timeout_s)
             except ChildTrouble as trouble:
                 if trouble.kind == "bad":
-                    raise KnowledgeError(
+                    raise BadSpace(
                         "The search by meaning refused what it was given.",
                         hint="Index this collection again.",
                         detail=trouble.text,
