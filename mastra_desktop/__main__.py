@@ -7,9 +7,14 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+# Of cli.py, which takes a while to import; a test holds them together.
+COMMANDS = frozenset(
+    "ask audit backup config conversations database doctor keys knowledge restore serve tokens".split()  # noqa: SIM905
+)
+
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the window (no arguments), a child process, or a command. The exit code."""
+    """Runs the window (nothing given, or files to open), a child process, or a command. The exit code."""
     args = sys.argv[1:] if argv is None else argv
     if args[:1] == ["_model-host"]:
         from mastra_desktop.providers.model_host import main as run_model_host
@@ -27,13 +32,21 @@ def main(argv: list[str] | None = None) -> int:
         from mastra_desktop.store.vectors_host import main as run_vectors_host
 
         return run_vectors_host()
-    if not args:
+    files = _files(args)
+    if files or not args:
         from mastra_desktop.app import run_window
 
-        _end_now(run_window())
+        _end_now(run_window(files))
     from mastra_desktop.cli import run_command
 
     return run_command(args)
+
+
+def _files(args: list[str]) -> list[str]:
+    """Absolute paths, when all that was given exist as files or folders, and the first is no command."""
+    if args[:1] and args[0] not in COMMANDS and all(os.path.exists(arg) for arg in args):
+        return [os.path.abspath(arg) for arg in args]
+    return []
 
 
 def _end_now(code: int) -> NoReturn:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -35,13 +35,16 @@ if TYPE_CHECKING:
 SWITCH_INTERVAL_S = 0.002  # the engine's Python lets the window's thread in after at most this
 
 
-def run_window() -> int:
-    """Opens the window, or brings the one that is open to the front. The exit code."""
+def run_window(files: Sequence[str] = ()) -> int:
+    """Opens the window, or brings the one that is open to the front. The exit code.
+
+    `files`: absolute paths to put into a collection, which it asks for.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     paths = find_paths(os.environ)
     application = make_application()
     address = instance_address(paths)
-    if show_first_instance(address):
+    if show_first_instance(address, files):
         return 0
     with qasync.QEventLoop(application) as loop:
         asyncio.set_event_loop(loop)
@@ -49,7 +52,7 @@ def run_window() -> int:
         crashes = CrashReporter(paths.logs, known.clean)
         ended = crashes.ended_before()
         with crashes.watching():
-            loop.run_until_complete(_show(application, paths, address, known, crashes, ended))
+            loop.run_until_complete(_show(application, paths, address, known, crashes, ended, files))
     return 0
 
 
@@ -79,6 +82,7 @@ async def _show(
     known: KnownSecrets,
     crashes: CrashReporter,
     ended: Ended | None,
+    files: Sequence[str],
 ) -> None:
     theme = ThemeController(paths.resources)
     icons = Icons(theme)
@@ -116,7 +120,13 @@ async def _show(
     )
     window.show()
     garbage = GarbageTimer(window)
-    first = FirstInstance(address, window.come_to_front)
+    window.opening.add(files)
+
+    def show(asked: list[str]) -> None:
+        window.come_to_front()
+        window.opening.add(asked)
+
+    first = FirstInstance(address, show)
 
     def begin() -> None:
         first.listen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from mastra_desktop import __main__ as entry
+from mastra_desktop import cli
 from mastra_desktop.ops.lock import HomeLock
 from tests.cores import make_home
 from tests.fakes import ScriptedProvider, words
@@ -370,3 +373,21 @@ def test_a_full_disk(tmp_path: Path, server: ScriptedProvider) -> None:
         assert run(home, "ask", "--model", "work/normal", "Hi")[0] == 0
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_files_open_the_window_and_typos_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what exists is a file to open; the name of a command is that command, and a typo wrong usage."""
+    (tmp_path / "notes.md").write_text("x")
+    (tmp_path / "doctor").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    assert entry._files(["notes.md", "."]) == [str(tmp_path / "notes.md"), str(tmp_path)]
+    assert entry._files(["notes.md", "gone.md"]) == []
+    assert entry._files(["doctor"]) == []
+    assert entry._files(["./doctor"]) == [str(tmp_path / "doctor")]
+    assert entry._files(["doctr"]) == entry._files(["--version"]) == entry._files([]) == []
+    with pytest.raises(SystemExit) as wrong:
+        entry.main(["doctr"])
+    assert wrong.value.code == 2
+    actions = cli._parser()._actions
+    (commands,) = [a for a in actions if isinstance(a, argparse._SubParsersAction)]
+    assert set(commands.choices) == entry.COMMANDS

@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, QUrl, Signal
@@ -34,8 +35,10 @@ from mastra_desktop.ui.actions import Actions
 from mastra_desktop.ui.bridge import Backend
 from mastra_desktop.ui.closing import close_down
 from mastra_desktop.ui.errors import title_of
+from mastra_desktop.ui.focus_order import stop_after
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.news import tell_config
+from mastra_desktop.ui.opening import Opening
 from mastra_desktop.ui.panes.chat_pane import ChatPane
 from mastra_desktop.ui.panes.metrics_status import FigureStatus
 from mastra_desktop.ui.panes.model_status import ModelStatus
@@ -96,6 +99,7 @@ class MainWindow(QMainWindow):
         self._first_run: QWidget | None = None
         self._crashes, self._ended_before = crashes, ended
         self.last_page = LastPage(state, self.show_page)
+        self.opening = Opening(self._offer_files)
         self._engine = make_engine()
         self.tasks = Tasks(loop, self._report)
         self.actions_registry = Actions(self)
@@ -279,6 +283,10 @@ class MainWindow(QMainWindow):
         self.show_page("knowledge")
         self._knowledge_pane().take_urls(urls)
 
+    def _offer_files(self, files: list[Path]) -> None:
+        self.show_page("knowledge")
+        self._knowledge_pane().offer(files)
+
     def _show_first_run(self) -> None:
         from mastra_desktop.ui.panes.first_run import FirstRunPage
 
@@ -295,6 +303,7 @@ class MainWindow(QMainWindow):
         if model_id:
             self.chat.choose_model(model_id)
         self.chat.setFocus()
+        self.opening.ready()
 
     # -- starting -----------------------------------------------------------------------------------
 
@@ -319,6 +328,7 @@ class MainWindow(QMainWindow):
         self.figures.start()
         ended, self._ended_before = self._ended_before, None
         self.recovery.tell(ended, interrupted)
+        self.opening.ready(self._first_run is None)
 
     async def _stop_engine(self) -> None:
         """For a while: what runs ends, and what is typed is kept."""
@@ -423,16 +433,7 @@ class MainWindow(QMainWindow):
 
     def _move_pane(self, step: int) -> None:
         stops = [self.rail, *self._page().stops()]
-        focused = self.focusWidget()
-        at = next(
-            (
-                i
-                for i, stop in enumerate(stops)
-                if focused and (stop is focused or stop.isAncestorOf(focused))
-            ),
-            0,
-        )
-        stops[(at + step) % len(stops)].setFocus(Qt.FocusReason.ShortcutFocusReason)
+        stop_after(stops, self.focusWidget(), step).setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def come_to_front(self) -> None:
         """A second start asked for this window."""

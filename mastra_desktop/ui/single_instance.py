@@ -1,22 +1,24 @@
-"""One window per data home: a second start brings the first window to the front."""
+"""One window per data home: a second start brings the first window to the front, with files to open."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 CONNECT_TIMEOUT_MS = 500
+MOST_BYTES = 4 * 1024**2  # of a request: thousands of paths
 SHOW = b"show\n"
 
 
-def show_first_instance(address: str) -> bool:
-    """Asks the window at `address` to come to the front. False when there is none."""
+def show_first_instance(address: str, files: Sequence[str] = ()) -> bool:
+    """Asks the window at `address` to come to the front, and to open `files`. False when there is none."""
     socket = QLocalSocket()
     socket.connectToServer(address)
     if not socket.waitForConnected(CONNECT_TIMEOUT_MS):
         return False
-    socket.write(SHOW)
+    socket.write(json.dumps(list(files)).encode() + b"\n" if files else SHOW)
     socket.flush()
     answered = socket.waitForReadyRead(CONNECT_TIMEOUT_MS)
     socket.disconnectFromServer()
@@ -24,9 +26,9 @@ def show_first_instance(address: str) -> bool:
 
 
 class FirstInstance:
-    """Listens for later starts; each calls `show`."""
+    """Listens for later starts; each calls `show`, with the absolute paths it was given to open."""
 
-    def __init__(self, address: str, show: Callable[[], None]) -> None:
+    def __init__(self, address: str, show: Callable[[list[str]], None]) -> None:
         self._address = address
         self._show = show
         self._server = QLocalServer()
@@ -43,7 +45,26 @@ class FirstInstance:
 
     def _answer(self) -> None:
         while (socket := self._server.nextPendingConnection()) is not None:
-            socket.write(SHOW)
-            socket.flush()
             socket.disconnected.connect(socket.deleteLater)
-            self._show()
+            socket.readyRead.connect(lambda socket=socket: self._read(socket))
+            self._read(socket)  # what came before anybody listened
+
+    def _read(self, socket: QLocalSocket) -> None:
+        """A request is a line; only a whole one counts."""
+        if not socket.canReadLine():
+            if socket.bytesAvailable() > MOST_BYTES:
+                socket.abort()
+            return
+        asked = bytes(socket.readLine().data())
+        socket.write(SHOW)
+        socket.flush()
+        self._show(_files_in(asked))
+
+
+def _files_in(asked: bytes) -> list[str]:
+    """The paths in a request; none in one that only asks for the window, or is none of ours."""
+    try:
+        found = json.loads(asked)
+    except ValueError:
+        return []
+    return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
+    QComboBox,
     QDialog,
     QLabel,
     QLineEdit,
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from mastra_desktop.domain.knowledge import DocumentState, Source
+from mastra_desktop.ui.dialogs.file_questions import WhereDialog
 from mastra_desktop.ui.knowledge_roles import DocumentColumn, HitRole
 from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
 from mastra_desktop.ui.row_roles import RowRole
@@ -485,3 +487,32 @@ def test_all_failed_files_are_tried_again(knowledge: Knowledge) -> None:
     desk.wait(lambda: not retry.isVisible())
     desk.wait(retry.isVisible, READY_S)  # still broken
     assert [d.id for d in knowledge.pane.documents.model.documents] == failed
+
+
+@pytest.mark.slow
+def test_files_opened_with_the_application(desk: Desk, tmp_path: Path) -> None:
+    """They wait for the window, then it asks for the collection: a new one first, later one that is there."""
+    (tmp_path / "files").mkdir()
+    one, two = tmp_path / "files" / "one.md", tmp_path / "files" / "two.md"
+    one.write_text(RUNBOOK)
+    two.write_text(PENGUINS)
+    desk.open(started=False)
+    desk.window.opening.add([str(one)])
+    desk.wait(lambda: desk.window.findChild(QDialog, "collectionDialog") is not None)
+    QTest.keyClicks(desk.find("collectionName", QLineEdit), "Runbooks")
+    desk.find("formAccept", QPushButton).click()
+    pane = desk.window.knowledge
+    assert pane is not None
+    desk.wait(lambda: [d.name for d in pane.documents.model.documents] == ["one.md"], READY_S)
+    desk.ask_core(lambda core: core.knowledge.create_collection("Animals"))
+    desk.window.show_page("chat")
+    desk.window.opening.add([str(two)])
+    desk.wait(lambda: desk.window.findChild(QDialog, "whereDialog") is not None)
+    where = desk.find("whereCollection", QComboBox)
+    assert [where.itemText(n) for n in range(where.count())] == ["Animals", "Runbooks", "New collection…"]
+    assert where.currentText() == "Runbooks"
+    where.setCurrentIndex(0)
+    desk.find("whereDialog", WhereDialog).accept_button.click()
+    desk.wait(lambda: [d.name for d in pane.documents.model.documents] == ["two.md"], READY_S)
+    assert desk.find("collectionTitle", QLabel).text() == "Animals"
+    desk.wait(lambda: all(d.state is DocumentState.READY for d in pane.documents.model.documents), READY_S)

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
+from mastra_desktop.app import instance_address
 from mastra_desktop.paths import Paths
+from mastra_desktop.ui.single_instance import FirstInstance
 
 START_LIMIT_S = 20.0
 
@@ -38,14 +41,14 @@ def first(home: Paths) -> Iterator[subprocess.Popen[str]]:
     process.stdout.close()
 
 
-def start(home: Path) -> subprocess.Popen[str]:
+def start(home: Path, *files: Path) -> subprocess.Popen[str]:
     environ = os.environ | {
         "MASTRA_HOME": str(home),
         "QT_QPA_PLATFORM": "offscreen",
         "MASTRA_START_REPORT": "1",
     }
     return subprocess.Popen(
-        (sys.executable, "-m", "mastra_desktop"),
+        (sys.executable, "-m", "mastra_desktop", *map(str, files)),
         env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -62,6 +65,21 @@ def test_a_second_start_ends_and_leaves_the_first_running(home: Paths, first: su
     assert second.returncode == 0
     assert said == ""
     assert first.poll() is None
+
+
+def test_a_second_start_hands_its_files_over(home: Paths, qtbot: QtBot, tmp_path: Path) -> None:
+    """The window that is open gets their absolute paths; a start without any only shows it."""
+    file = tmp_path / "Verträge 2024.md"
+    file.write_text("x")
+    asked: list[list[str]] = []
+    first = FirstInstance(instance_address(home), asked.append)
+    first.listen()
+    for files in ((), (file, tmp_path)):
+        second = start(home.home, *files)
+        qtbot.waitUntil(lambda second=second: second.poll() is not None, timeout=int(START_LIMIT_S * 1000))
+        assert (second.returncode, second.communicate()[0]) == (0, "")
+    first.close()
+    assert asked == [[], [str(file), str(tmp_path)]]
 
 
 def test_a_signal_ends_the_window_in_order(first: subprocess.Popen[str]) -> None:

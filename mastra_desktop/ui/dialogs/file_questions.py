@@ -1,11 +1,12 @@
-"""What adding files may have to ask: the password of one, and what to do where names clash."""
+"""What adding files may have to ask: where to, the password of one, and what to do where names clash."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
 
-from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QWidget
 
 from mastra_desktop.ui.dialogs.form_dialog import FormDialog
 from mastra_desktop.ui.icons import Icons
@@ -66,13 +67,7 @@ class ClashDialog(FormDialog):
         )
         self.setObjectName("clashDialog")
         self.answer: Literal["replace", "keep_both"] = "replace"
-        shown = "\n".join(names[:_MOST_NAMES])
-        if len(names) > _MOST_NAMES:
-            shown += "\n" + self.tr("and {count} more").format(count=len(names) - _MOST_NAMES)
-        listed = QLabel(shown)
-        listed.setProperty("role", "strong")
-        listed.setWordWrap(True)
-        self.body.addWidget(listed)
+        self.body.addWidget(_names(names))
         self.keep_button = Button(self.tr("Keep both"), theme, icons)
         self.keep_button.setObjectName("keepBoth")
         self.keep_button.clicked.connect(self._keep_both)
@@ -81,3 +76,61 @@ class ClashDialog(FormDialog):
     def _keep_both(self) -> None:
         self.answer = "keep_both"
         self.accept()
+
+
+class WhereDialog(FormDialog):
+    """Files that were opened with the application: which collection they go into.
+
+    `collection_id` is the one chosen, "" for a new one.
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        theme: ThemeController,
+        icons: Icons,
+        names: Sequence[str],
+        collections: Sequence[tuple[str, str]],
+        current: str,
+    ) -> None:
+        """`collections` are (id, name); `current` is chosen at first."""
+        one = len(names) == 1
+        super().__init__(
+            window,
+            theme,
+            icons,
+            self.tr("Add this file to Knowledge?")
+            if one
+            else self.tr("Add {count} files to Knowledge?").format(count=len(names)),
+            self.tr("It can be searched then, and answers can be drawn from it.")
+            if one
+            else self.tr("They can be searched then, and answers can be drawn from them."),
+            self.tr("Add"),
+            self.tr("Cancel"),
+        )
+        self.setObjectName("whereDialog")
+        self.body.addWidget(_names(names))
+        self._where = QComboBox()
+        self._where.setObjectName("whereCollection")
+        for collection_id, name in collections:
+            self._where.addItem(name, collection_id)
+        self._where.addItem(self.tr("New collection…"), "")
+        self._where.setCurrentIndex(max(0, self._where.findData(current)))
+        self.body.addWidget(FormField(self.tr("Collection"), self._where))
+
+    @property
+    def collection_id(self) -> str:
+        return str(self._where.currentData())
+
+
+def _names(names: Sequence[str]) -> QLabel:
+    """The first of them, one a line."""
+    shown = "\n".join(names[:_MOST_NAMES])
+    if len(names) > _MOST_NAMES:
+        more = QCoreApplication.translate("FileQuestions", "and {count} more")
+        shown += "\n" + more.format(count=len(names) - _MOST_NAMES)
+    listed = QLabel(shown)
+    listed.setTextFormat(Qt.TextFormat.PlainText)
+    listed.setProperty("role", "strong")
+    listed.setWordWrap(True)
+    return listed

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QWidget
 from mastra_desktop.domain.errors import ErrorInfo, NotFound
 from mastra_desktop.domain.knowledge import Collection, Document, DocumentState
 from mastra_desktop.ui.bridge import Bridge
-from mastra_desktop.ui.dialogs.file_questions import ClashDialog, PasswordDialog
+from mastra_desktop.ui.dialogs.file_questions import ClashDialog, PasswordDialog, WhereDialog
 from mastra_desktop.ui.dialogs.form_dialog import FormDialog
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.item_models.document_table import UNFINISHED
@@ -40,6 +40,7 @@ class DocumentActions(QObject):
     removed = Signal(list)  # document ids that went
     added = Signal(str)  # a collection that got documents, or got them back
     reader_wanted = Signal(str)
+    where_chosen = Signal(str)  # the collection that files are about to be added to
 
     def __init__(
         self, pane: QWidget, theme: ThemeController, icons: Icons, bridge: Bridge, tasks: Tasks
@@ -99,6 +100,33 @@ class DocumentActions(QObject):
     def _ask_clashes(self, collection_id: str, paths: Sequence[Path]) -> None:
         dialog = ClashDialog(self._pane.window(), self._theme, self._icons, [path.name for path in paths])
         dialog.accepted.connect(lambda: self.add(collection_id, paths, dialog.answer))
+        dialog.open()
+
+    def ask_where(
+        self,
+        paths: Sequence[Path],
+        collections: Sequence[Collection],
+        current: str,
+        make_new: Callable[[Sequence[Path]], None],
+    ) -> None:
+        """Which collection they go into; `make_new` asks for one that is not there yet."""
+        dialog = WhereDialog(
+            self._pane.window(),
+            self._theme,
+            self._icons,
+            [path.name or str(path) for path in paths],
+            [(c.id, c.name) for c in collections],
+            current,
+        )
+
+        def go_on() -> None:
+            if dialog.collection_id:
+                self.where_chosen.emit(dialog.collection_id)
+                self.add(dialog.collection_id, paths)
+            else:
+                make_new(paths)
+
+        dialog.accepted.connect(go_on)
         dialog.open()
 
     def ask_address(self, collection_id: str) -> None:

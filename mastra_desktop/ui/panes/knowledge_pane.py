@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QSettings, Qt, QTimer, QUrl, Signal
@@ -57,7 +58,7 @@ class KnowledgePane(QWidget):
         self._collections: Sequence[Collection] = ()
         self._current = ""
         self._batches = Batches()
-        self._waiting: tuple[list[Path], list[str]] | None = None  # dropped before the list was read
+        self._waiting: Callable[[], None] | None = None  # files that came before the list was read
         self._words = CollectionRows(self)  # for the counts in the header
         self.list = KnowledgeCollections(theme, icons)
         self.documents = KnowledgeDocuments(theme, icons)
@@ -108,6 +109,7 @@ class KnowledgePane(QWidget):
         middle.remove_wanted.connect(documents.remove)
         middle.menu_wanted.connect(lambda chosen, at: documents.show_menu(chosen, middle.table, at))
         documents.reader_wanted.connect(self.open_document)
+        documents.where_chosen.connect(self.open_collection)
         documents.removed.connect(self._removed)
         documents.added.connect(self._added)
         documents.notice.connect(self.notice)
@@ -145,15 +147,25 @@ class KnowledgePane(QWidget):
         for address in addresses:
             self.adding.add_address(collection_id, address)
 
+    def offer(self, paths: Sequence[Path]) -> None:
+        """Files that were opened with the application: asks which collection they go into."""
+        self._when_listed(lambda: self._ask_where(paths))
+
+    def _ask_where(self, paths: Sequence[Path]) -> None:
+        if self._collections:
+            self.adding.ask_where(paths, self._collections, self._current, self.editing.ask_new)
+        else:
+            self.editing.ask_new(paths)
+
     def take_urls(self, urls: Sequence[QUrl]) -> None:
         """As `take`, of what the desktop's drag and drop hands over."""
-        self._wait_for_list(*split_urls(urls))
+        self._when_listed(partial(self.take, *split_urls(urls)))
 
-    def _wait_for_list(self, paths: list[Path], addresses: list[str]) -> None:
+    def _when_listed(self, act: Callable[[], None]) -> None:
         if self._tasks.running(_LIST_TASK):  # just made: which collections there are is not known yet
-            self._waiting = (paths, addresses)
+            self._waiting = act
         else:
-            self.take(paths, addresses)
+            act()
 
     def open_document(self, document_id: str) -> None:
         """Shows a document's text."""
@@ -227,8 +239,8 @@ class KnowledgePane(QWidget):
         self._show_collection(wanted)
         await self._load_documents()
         if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            self.take(*waiting)
+            act, self._waiting = self._waiting, None
+            act()
 
     async def _load_counts(self) -> None:
         collections, size_bytes = await self._bridge.call(read_counts)
@@ -373,7 +385,7 @@ class KnowledgePane(QWidget):
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
         self._middle.setCurrentWidget(self.documents)
-        self._wait_for_list(paths, addresses)
+        self._when_listed(partial(self.take, paths, addresses))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
