@@ -162,6 +162,18 @@ class HealthSample:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredSize:
+    """What a table of figures takes with its indexes, and for how many days and up to how many rows it is
+    kept; None is without an end."""
+
+    table: str
+    rows: int
+    size_bytes: int
+    kept_days: int | None
+    most_rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """This moment. `memory_bytes` by process, `running` by kind of work; rates are of the last minute.
 

@@ -35,6 +35,7 @@ from mastra_desktop.domain.telemetry import (
     RequestRecord,
     Snapshot,
     Span,
+    StoredSize,
     TraceSummary,
     UsageRow,
 )
@@ -42,7 +43,7 @@ from mastra_desktop.ops.background import in_background
 from mastra_desktop.ops.logging import FILE_NAME, get_logger
 from mastra_desktop.services import log_tail, series
 from mastra_desktop.services.gauges import Gauges
-from mastra_desktop.store import telemetry
+from mastra_desktop.store import sizes, telemetry
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -242,10 +243,14 @@ class TelemetryService:
         now = self._clock()
         return await self._db.read(telemetry.health_history, now - range_s, now + 1, name)
 
-    async def sizes(self) -> dict[str, int]:
-        """Rows kept of each kind."""
+    async def sizes(self) -> dict[str, StoredSize]:
+        """What requests, spans, minutes, hours, health history and the audit log take, by table."""
         await self._keep_finished()
-        return await self._db.read(telemetry.sizes)
+        return {size.table: size for size in await self._db.read(sizes.stored)}
+
+    async def database_bytes(self) -> int:
+        """The whole database, chats and documents too."""
+        return await self._db.read(sizes.whole)
 
     async def export_csv(self, path: Path, range_s: int) -> int:
         """Writes the curves to `path` and the requests beside it, as `<name>-requests.csv`.

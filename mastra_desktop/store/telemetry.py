@@ -54,7 +54,6 @@ _ADD = (
 _ADD_MINUTE = text(_ADD.format(table="metric_minutes"))
 _ADD_HOUR = text(_ADD.format(table="metric_hours"))
 _ALL = RequestFilter()
-_TABLES = (schema.requests, schema.spans, schema.metric_minutes, schema.metric_hours, schema.health_history)
 
 
 def record_requests(conn: Connection, records: Sequence[RequestRecord]) -> None:
@@ -250,13 +249,6 @@ def prune(conn: Connection, now: float) -> bool:
             conn.execute(sa.delete(table).where(table.c.at < until))
             more |= until < now - kept_s
     return more
-
-
-def sizes(conn: Connection) -> dict[str, int]:
-    """Rows of each table, by its name."""
-    return {
-        table.name: conn.execute(select(func.count()).select_from(table)).scalar_one() for table in _TABLES
-    }
 
 
 def _request(row: Any) -> RequestRecord:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QLocale, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from mastra_desktop.core import Core
 from mastra_desktop.domain.replies import TextDelta
 from mastra_desktop.paths import Paths
 from mastra_desktop.providers import kinds as provider_kinds
@@ -457,7 +458,39 @@ def test_storage_where_the_database_is_named(qapp: QApplication, home: Paths, qt
         made = pane(live, qtbot)
         made.open("storage")
         live.settle()
-        assert [row.title for row in made.data.rows if row.isVisible()][-1] == "Database"
+        assert [row.title for row in made.data.rows if row.isVisible()][-2:] == ["Database", "Figures"]
         assert not made.data.backups.isVisible()
         assert not made.data.check.isVisible()
         assert "Backups" not in [each.title for each in made.data.findable()]
+
+
+@pytest.mark.slow
+def test_storage_says_what_figures_take(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
+    """Each kind with its rows, its size and how long it is kept, as the database has them; all together below."""
+    add(live, server)
+
+    async def ask(core: Core) -> None:
+        async for _ in core.chat.reply("Hello", model_id="team/normal"):
+            continue
+
+    live.run(live.engine.call(ask))
+    made = pane(live, qtbot)
+    made.open("storage")
+    live.until(lambda: len(made.data.figures.lines) == 8)
+    stored = live.run(live.engine.call(lambda core: core.telemetry.sizes()))
+    lines = {line[0]: line[1:] for line in made.data.figures.lines}
+    assert lines["Requests"][:2] == ("kept for 90 days, at most 1,000,000 rows", "1 row")
+    assert lines["Traces"][0] == "kept for 7 days, at most 200,000 rows"
+    assert lines["Figures by the minute"][0] == "kept for 7 days"
+    assert lines["Audit log"][0] == "kept for good"
+    assert lines["Requests"][2] == QLocale().formattedDataSize(stored["requests"].size_bytes, 1)
+    assert list(lines) == [
+        "Requests",
+        "Traces",
+        "Figures by the minute",
+        "Figures by the hour",
+        "Health checks",
+        "Audit log",
+        "Together",
+        "Whole database",
+    ]

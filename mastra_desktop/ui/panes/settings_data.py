@@ -19,6 +19,7 @@ from mastra_desktop.ui.panes.model_file import short_path
 from mastra_desktop.ui.panes.parts import label
 from mastra_desktop.ui.panes.settings_backups import BackupList, DatabaseCheck
 from mastra_desktop.ui.panes.settings_page import SettingsPage, row_of
+from mastra_desktop.ui.panes.settings_sizes import StoredFigures
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import Button
@@ -35,7 +36,7 @@ class DataPage(SettingsPage):
         self, theme: ThemeController, icons: Icons, paths: Paths, bridge: Bridge, tasks: Tasks
     ) -> None:
         super().__init__(theme, self.tr("Storage"))
-        self._icons, self._bridge = icons, bridge
+        self._icons, self._bridge, self._tasks = icons, bridge, tasks
         self.keys = KeyStoreLine(theme, icons, bridge, tasks)
         self.add_row(
             self.tr("Data folder"),
@@ -68,6 +69,13 @@ class DataPage(SettingsPage):
         there = self.add_row(self.tr("Database"), self.tr("Named in the configuration"), elsewhere, text=True)
         self._own_file, self._elsewhere = own_file, there
         there.hide()
+        self.figures = StoredFigures(bridge)
+        self.add_row(
+            self.tr("Figures"),
+            self.tr("What the app notes about its own work. What is too old goes by itself, each hour."),
+            self.figures,
+            text=True,
+        )
 
     async def load(self) -> None:
         named = await self._bridge.call(_database_is_named)
@@ -77,6 +85,7 @@ class DataPage(SettingsPage):
         if not named:
             await self.backups.load()
         await self.keys.load()
+        self._tasks.start(self.figures.load(), key="settings-sizes")  # seconds where there is very much
 
     def _place(self, path: Path, folder: Path | None, words: str) -> QWidget:
         shown = ElidedLabel(short_path(path), "", Qt.TextElideMode.ElideMiddle)
