@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QApplication,
-    QComboBox,
-    QDialog,
     QLabel,
     QLineEdit,
     QMenu,
@@ -21,119 +17,11 @@ from PySide6.QtWidgets import (
 )
 
 from mastra_desktop.domain.knowledge import DocumentState, Source
-from mastra_desktop.ui.dialogs.file_questions import WhereDialog
 from mastra_desktop.ui.knowledge_roles import DocumentColumn, HitRole
-from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
 from mastra_desktop.ui.row_roles import RowRole
-from mastra_desktop.ui.widgets.document_table import DocumentTable
 from mastra_desktop.ui.widgets.drop_area import DropArea
-from mastra_desktop.ui.widgets.hit_list import HitList
 from tests.ui.desk import Desk
-
-CTRL = Qt.KeyboardModifier.ControlModifier
-READY_S = 40.0  # a child process that reads and one that embeds are started on the way
-RUNBOOK = """# Refunds
-
-## Locks and ordering
-
-The refund worker takes the ledger lock before it calls the card network, so the lock is held until the
-network answers. Above one second, check the order of lock and call first.
-
-## Opening hours
-
-The cafeteria opens at eight and closes at three.
-"""
-PENGUINS = (
-    "# Penguins\n\nPenguins live in the south and eat fish. They cannot fly, but they swim very well.\n"
-)
-
-
-class Knowledge:
-    """Works in the pane as a person does."""
-
-    def __init__(self, desk: Desk, files: Path) -> None:
-        self.desk, self.files = desk, files
-        desk.open()
-        desk.key(Qt.Key.Key_2, CTRL, to=desk.window)
-        self.settle()
-
-    @property
-    def pane(self) -> KnowledgePane:
-        assert self.desk.window.knowledge is not None
-        return self.desk.window.knowledge
-
-    @property
-    def table(self) -> DocumentTable:
-        return self.desk.find("documentTable", DocumentTable)
-
-    def settle(self) -> None:
-        running = self.desk.window.tasks.running
-        self.desk.wait(lambda: not any(running(f"knowledge-{name}") for name in ("list", "documents")))
-
-    def write(self, name: str, text: str = RUNBOOK) -> Path:
-        path = self.files / name
-        path.write_text(text, "utf-8")
-        return path
-
-    def make_collection(self, name: str = "Runbooks") -> None:
-        """By keyboard: Ctrl+N, the name, Enter."""
-        self.desk.key(Qt.Key.Key_N, CTRL, to=self.desk.window)
-        field = self.desk.find("collectionName", QLineEdit)
-        self.desk.wait(field.hasFocus)
-        QTest.keyClicks(field, name)
-        self.desk.key(Qt.Key.Key_Return, to=field)
-        self.desk.wait(lambda: self.title == name)
-        self.settle()
-
-    @property
-    def title(self) -> str:
-        return self.desk.find("collectionTitle", QLabel).text()
-
-    @property
-    def collections(self) -> list[str]:
-        rows = self.pane.list.rows.model()
-        return [str(rows.index(row, 0).data()) for row in range(rows.rowCount())]
-
-    def drop(self, *paths: Path, on: QWidget | None = None) -> None:
-        """A real drag that enters and is let go over `on`, or over the drop area."""
-        target = on or self.desk.find("dropArea", DropArea)
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-        at, left, plain = target.rect().center(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-        enter = QDragEnterEvent(at, Qt.DropAction.CopyAction, data, left, plain)
-        QApplication.sendEvent(target, enter)
-        assert enter.isAccepted()
-        drop = QDropEvent(QPointF(at), Qt.DropAction.CopyAction, data, left, plain, QEvent.Type.Drop)
-        QApplication.sendEvent(target, drop)
-        assert drop.isAccepted()
-
-    def names(self) -> list[str]:
-        return [document.name for document in self.pane.documents.model.documents]
-
-    def state_of(self, name: str) -> DocumentState | None:
-        found = (d.state for d in self.pane.documents.model.documents if d.name == name)
-        return next(found, None)
-
-    def wait_ready(self, *names: str) -> None:
-        self.desk.wait(lambda: all(self.state_of(n) is DocumentState.READY for n in names), READY_S)
-
-    def search(self, query: str) -> list[str]:
-        """The documents found, best first."""
-        field = next(f for f in self.pane.findChildren(QLineEdit, "searchField"))
-        field.setFocus()
-        field.setText(query)
-        self.desk.key(Qt.Key.Key_Return, to=field)
-        self.desk.wait(lambda: not self.desk.window.tasks.running("knowledge-search"), READY_S)
-        rows = self.results.model()
-        return [str(rows.index(row, 0).data()) for row in range(rows.rowCount())]
-
-    @property
-    def results(self) -> HitList:
-        return self.desk.find("searchResults", HitList)
-
-    def dialog(self, name: str) -> QDialog:
-        self.desk.wait(lambda: self.desk.window.findChild(QDialog, name) is not None)
-        return self.desk.find(name, QDialog)
+from tests.ui.knowledge_desk import CTRL, PENGUINS, READY_S, RUNBOOK, Knowledge
 
 
 @pytest.fixture
@@ -433,86 +321,3 @@ def test_everything_that_can_be_pressed_has_a_name(knowledge: Knowledge) -> None
         and not (w.accessibleName() or getattr(w, "text", str)())
     ]
     assert not nameless
-
-
-@pytest.mark.slow
-def test_an_embedder_that_is_away_is_told(desk: Desk, tmp_path: Path) -> None:
-    """What is down and what still works, with a button to the provider's settings; gone once it is back."""
-    away = '[[providers]]\nid = "far"\nkind = "openai-compatible"\nbase_url = "http://127.0.0.1:9/v1"\n'
-    desk.add_server("normal", extra=away)
-    (tmp_path / "files").mkdir()
-    knowledge = Knowledge(desk, tmp_path / "files")
-    desk.ask_core(lambda core: core.knowledge.create_collection("Remote", embedder_id="far/embed"))
-    knowledge.pane.refresh()
-    desk.wait(lambda: knowledge.title == "Remote")
-    notice = desk.find("embedderNotice", QWidget)
-    assert not notice.isVisible()
-    knowledge.drop(knowledge.write("refunds.md"))
-    desk.wait(notice.isVisible, READY_S)
-    said = notice.findChild(QLabel)
-    assert said is not None
-    for part in ("far/embed", "127.0.0.1:9", "go by words", "tried again by itself"):
-        assert part in said.text()
-    desk.wait(lambda: "1 document waits" in said.text())
-    assert knowledge.state_of("refunds.md") is DocumentState.EMBEDDING
-    desk.find("embedderSettings", QPushButton).click()
-    desk.wait(lambda: desk.window.settings_pane is not None and desk.window.settings_pane.isVisible())
-    pane = desk.window.settings_pane
-    assert pane is not None
-    desk.wait(
-        lambda: "far" in pane.providers.provider_rows and pane.providers.provider_rows["far"].isChecked()
-    )
-    url = desk.server.base_url
-    desk.ask_core(lambda core: core.providers.change_server("far", base_url=url))
-    desk.key(Qt.Key.Key_2, CTRL, to=desk.window)
-    knowledge.wait_ready("refunds.md")
-    desk.wait(lambda: not notice.isVisible())
-
-
-@pytest.mark.slow
-def test_all_failed_files_are_tried_again(knowledge: Knowledge) -> None:
-    """One button for all of them, and the menu's; the files were mended meanwhile."""
-    desk = knowledge.desk
-    knowledge.make_collection()
-    broken = [knowledge.write(f"{name}.pdf", f"%PDF-1.7 nothing behind it {name}") for name in "ab"]
-    knowledge.drop(*broken)
-    retry = desk.find("retryAll", QPushButton)
-    desk.wait(retry.isVisible, READY_S)
-    failed = [d.id for d in knowledge.pane.documents.model.documents]
-    (collection,) = desk.ask_core(lambda core: core.knowledge.collections())
-    menu = knowledge.pane.editing.menu_for(collection, knowledge.pane.adding, lambda: None)
-    assert "(2)" in next(a.text() for a in menu.actions() if a.objectName() == "retryFailed")
-    menu.deleteLater()
-    retry.click()
-    desk.wait(lambda: not retry.isVisible())
-    desk.wait(retry.isVisible, READY_S)  # still broken
-    assert [d.id for d in knowledge.pane.documents.model.documents] == failed
-
-
-@pytest.mark.slow
-def test_files_opened_with_the_application(desk: Desk, tmp_path: Path) -> None:
-    """They wait for the window, then it asks for the collection: a new one first, later one that is there."""
-    (tmp_path / "files").mkdir()
-    one, two = tmp_path / "files" / "one.md", tmp_path / "files" / "two.md"
-    one.write_text(RUNBOOK)
-    two.write_text(PENGUINS)
-    desk.open(started=False)
-    desk.window.opening.add([str(one)])
-    desk.wait(lambda: desk.window.findChild(QDialog, "collectionDialog") is not None)
-    QTest.keyClicks(desk.find("collectionName", QLineEdit), "Runbooks")
-    desk.find("formAccept", QPushButton).click()
-    pane = desk.window.knowledge
-    assert pane is not None
-    desk.wait(lambda: [d.name for d in pane.documents.model.documents] == ["one.md"], READY_S)
-    desk.ask_core(lambda core: core.knowledge.create_collection("Animals"))
-    desk.window.show_page("chat")
-    desk.window.opening.add([str(two)])
-    desk.wait(lambda: desk.window.findChild(QDialog, "whereDialog") is not None)
-    where = desk.find("whereCollection", QComboBox)
-    assert [where.itemText(n) for n in range(where.count())] == ["Animals", "Runbooks", "New collection…"]
-    assert where.currentText() == "Runbooks"
-    where.setCurrentIndex(0)
-    desk.find("whereDialog", WhereDialog).accept_button.click()
-    desk.wait(lambda: [d.name for d in pane.documents.model.documents] == ["two.md"], READY_S)
-    assert desk.find("collectionTitle", QLabel).text() == "Animals"
-    desk.wait(lambda: all(d.state is DocumentState.READY for d in pane.documents.model.documents), READY_S)
