@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mastra_desktop.domain.errors import StorageError
+from mastra_desktop.ops import garbage
 from mastra_desktop.paths import Paths
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class ServeCommand:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
             url = await core.api.serve()
             await core.knowledge.start()
+            garbage.look_less()
             with _ready_file(args.ready_file, url):
                 print(f"Mastra Desktop answers at {url}", flush=True)
                 if not await core.tokens.all():

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import queue
 import sys
 import threading
@@ -23,6 +22,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
+from random import getrandbits
 from typing import TYPE_CHECKING, Any
 
 from mastra_desktop.ops.redaction import REMOVED, is_secret_name, redact
@@ -50,7 +50,7 @@ def operation(name: str) -> Iterator[str]:
     operation the outer id stays, so that one click is one id down to the row.
     """
     outer_id, _ = _operation.get()
-    operation_id = outer_id or os.urandom(16).hex()
+    operation_id = outer_id or f"{getrandbits(128):032x}"  # no secret: the system's cost 20 us
     token = _operation.set((operation_id, name))
     try:
         yield operation_id
@@ -86,8 +86,15 @@ class Logger:
         self._log(logging.ERROR, event, facts, exc_info=True)
 
     def _log(self, level: int, event: str, facts: dict[str, object], exc_info: bool = False) -> None:
-        if self._logger.isEnabledFor(level):
-            self._logger.log(level, "%s", event, exc_info=exc_info, extra={"facts": facts})
+        if not self._logger.isEnabledFor(level):
+            return
+        if exc_info:
+            self._logger.log(level, "%s", event, exc_info=True, extra={"facts": facts})
+            return
+        # Made here: the library would look for the caller's file and line, which no line of the log has.
+        record = logging.LogRecord(self._logger.name, level, "", 0, event, None, None)
+        record.__dict__["facts"] = facts
+        self._logger.handle(record)
 
 
 def get_logger(name: str) -> Logger:
@@ -153,14 +160,16 @@ class _Completer(QueueHandler):
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         facts = {name: _plain(value) for name, value in getattr(record, "facts", {}).items()}
-        text = record.getMessage()
         trace = record.exc_text or ""
         if record.exc_info and not trace:
             trace = logging.Formatter().formatException(record.exc_info)
-        made = logging.LogRecord(
-            record.name, record.levelno, record.pathname, record.lineno, text, None, None
-        )
-        made.created = record.created
+        made = record
+        if record.args or record.exc_info or trace or not isinstance(record.msg, str):
+            text = record.getMessage()
+            made = logging.LogRecord(
+                record.name, record.levelno, record.pathname, record.lineno, text, None, None
+            )
+            made.created = record.created
         operation_id, operation_name = _operation.get()
         made.__dict__["facts"] = facts | {
             name: value

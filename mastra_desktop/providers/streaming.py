@@ -224,6 +224,8 @@ class HttpProvider:
         self, path: str, body: bytes, reader: AnswerReader
     ) -> AsyncGenerator[list[ProviderEvent]]:
         """One try: what each network chunk brought, ending with the AnswerEnd."""
+        from mastra_desktop.providers.traffic import chunks_of
+
         loop = asyncio.get_running_loop()
         settings = self._http.settings
         deadline = loop.time() + settings.whole_answer_s
@@ -233,14 +235,15 @@ class HttpProvider:
                     yield reader.whole(self._parse(await self._read(response, MAX_EVENT_BYTES)))
                     return
                 compressed = "content-encoding" in response.headers
-                chunks = response.aiter_bytes() if compressed else response.aiter_raw()
+                chunks = response.aiter_bytes() if compressed else chunks_of(response)
                 async for chunk in chunks:
                     if events := reader.feed(chunk):
                         yield events
                     if reader.failure:
                         raise reader.failure
                     if reader.done:
-                        await _drain(chunks)
+                        if not getattr(chunks, "at_end", False):
+                            await _drain(chunks)
                         break
                     if loop.time() > deadline:
                         raise ProviderTimeout(  # noqa: TRY301  # one that may end here has its answer

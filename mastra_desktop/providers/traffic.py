@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
+from httpx_aiohttp.transport import map_aiohttp_exceptions
 
 if TYPE_CHECKING:
     from mastra_desktop.providers.http import Traffic
@@ -35,7 +35,37 @@ class Transport(AiohttpTransport):
                 answer = await session.request(method, url, allow_redirects=False, compress=False, **options)
         except aiohttp.ClientError as error:
             raise httpx.RemoteProtocolError(str(error)) from error
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=AiohttpResponseStream(answer))
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=Body(answer))
+
+
+class Body(httpx.AsyncByteStream):
+    """What a response brings, as it comes from the network. Its own iterator: a generator left unfinished
+    would need a task to end it."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all of it was read, so that the connection is free for the next request."""
+        return self._answer.content.at_eof()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._answer.content.readany()
+        except Exception:
+            with map_aiohttp_exceptions():
+                raise
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        with map_aiohttp_exceptions():
+            await self._answer.__aexit__(None, None, None)
 
 
 class Client(httpx.AsyncClient):
@@ -80,26 +110,39 @@ class Client(httpx.AsyncClient):
         traffic.statuses[response.status_code] += 1
         traffic.open += 1
         if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _CountedStream(response, response.stream, traffic, began)
+            response.stream = _CountedStream(response.stream, traffic, began)
         return response
 
 
-class _CountedStream(httpx.AsyncByteStream):
-    """Adds to `traffic` when it is closed; takes no step of its own for each chunk."""
+def chunks_of(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as the network brings it. It may be left at any chunk; then the response is closed."""
+    stream = response.stream
+    return stream if isinstance(stream, _CountedStream) and stream.is_direct else response.aiter_raw()
 
-    def __init__(
-        self, response: httpx.Response, inner: httpx.AsyncByteStream, traffic: Traffic, began: float
-    ) -> None:
-        self._response = response
+
+class _CountedStream(httpx.AsyncByteStream):
+    """Adds to `traffic` when it is closed."""
+
+    def __init__(self, inner: httpx.AsyncByteStream, traffic: Traffic, began: float) -> None:
         self._inner = inner
+        self._chunks = aiter(inner)
         self._traffic = traffic
         self._began = began
+        self.is_direct = isinstance(inner, Body)
+
+    @property
+    def at_end(self) -> bool:
+        return isinstance(self._inner, Body) and self._inner.at_end
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._inner.__aiter__()
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._chunks)
+        self._traffic.bytes_received += len(chunk)
+        return chunk
 
     async def aclose(self) -> None:
         self._traffic.open -= 1
-        self._traffic.bytes_received += self._response.num_bytes_downloaded
         self._traffic.seconds += time.perf_counter() - self._began
         await self._inner.aclose()
