@@ -13,7 +13,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,8 @@ BATCH = 256
 GATHER_S = 2.0  # from the first span that waits to the request
 PATIENCE_S = 10.0  # for one request
 FLUSH_S = 1.0  # at the end of the process
-LONGEST_WAIT_S = 60.0  # between two tries
+LONGEST_WAIT_S = 30.0  # between two tries
+LOOK_AGAIN_S = 30.0  # whether it is well again, while there is nothing to send
 LONGEST_ASKED_S = 300.0
 MOST_ANSWER_BYTES = 65_536
 TOLD_AGAIN_S = 600.0
@@ -230,10 +231,11 @@ class TraceExport:
 
     async def _send_on(self) -> None:
         while not self._ending or self._waiting:
-            await self._wake.wait()
+            if not await _passed(self._wake, LOOK_AGAIN_S if self._problem else None):
+                await self.probe()
+                continue
             if not self._ending:
                 await _passed(self._full, self._gather_s)
-            self._wake.clear()
             if self._stale:
                 self._stale, self._headers = False, None
                 self._changed.clear()
@@ -396,11 +398,14 @@ async def _read(response: httpx.Response) -> bytes:
     return said
 
 
-async def _passed(event: asyncio.Event, seconds: float) -> None:
-    """Returns when it is set or the time is over; it is not set then."""
-    with suppress(TimeoutError):
+async def _passed(event: asyncio.Event, seconds: float | None) -> bool:
+    """Returns when it is set (True) or the time is over; it is not set then."""
+    try:
         await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
     event.clear()
+    return True
 
 
 def _size(span: OpenSpan) -> int:

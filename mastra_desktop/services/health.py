@@ -167,12 +167,12 @@ class HealthService:
 
         async def look() -> Finding:
             state = await export.probe() if start else export.state
-            words = f"{state.sent:,} spans sent, {state.waiting:,} wait, {state.dropped:,} dropped."
+            words = f"{state.sent:,} spans sent, {state.waiting:,} wait, {state.dropped:,} dropped"
             if state.problem:
                 still = "Everything else: no answer waits for it."
-                return Status.DEGRADED, f"{state.problem} {words}", state.remedy, still
+                return Status.DEGRADED, f"{state.problem} {words}.", state.remedy, still
             what = "with prompts and answers" if state.contents else "without contents"
-            return Status.HEALTHY, f"Traces go to {state.url}, {what}: {words}"
+            return Status.HEALTHY, f"{words}; to {state.url}, {what}."
 
         return {"otlp": look}
 

@@ -10,13 +10,14 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.panes.parts import label
+from mastra_desktop.ui.panes.settings_page import column_of
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
     from mastra_desktop.domain.telemetry import StoredSize
 
 COLUMN_GAP = 24
-LINE_GAP = 6
+LINE_GAP = 8
 
 
 class StoredFigures(QWidget):
@@ -29,7 +30,7 @@ class StoredFigures(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(COLUMN_GAP)
         self._grid.setVerticalSpacing(LINE_GAP)
-        self._grid.setColumnStretch(1, 1)
+        self._grid.setColumnStretch(0, 1)
         self._trouble = label("", "error", wrap=True)
         self._trouble.hide()
         column = QVBoxLayout(self)
@@ -51,23 +52,15 @@ class StoredFigures(QWidget):
 
     @property
     def lines(self) -> list[tuple[str, ...]]:
-        """What is shown, line by line."""
-        count = self._grid.rowCount()
-        found = []
-        for row in range(count):
-            items = (self._grid.itemAtPosition(row, column) for column in range(4))
-            words = [
-                w.text() for item in items if item is not None and isinstance(w := item.widget(), QLabel)
-            ]
-            if words:
-                found.append(tuple(words))
-        return found
+        """What is shown, line by line: title, how long it is kept, rows, size."""
+        words = [cell.text() for cell in self._cells]
+        return [tuple(words[at : at + 4]) for at in range(0, len(words), 4)]
 
     def _show(self, found: list[StoredSize], whole: int) -> None:
-        for cell in self._cells:
-            self._grid.removeWidget(cell)
-            cell.hide()
-            cell.deleteLater()
+        while (item := self._grid.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
         self._cells = []
         for size in found:
             self._line(self._title(size.table), self._kept(size), size.rows, size.size_bytes)
@@ -82,17 +75,15 @@ class StoredFigures(QWidget):
         words = self.tr("{n} row") if rows == 1 else self.tr("{n} rows")
         count = "" if rows is None else words.format(n=f"{rows:,}")
         role = "strong" if strong else ""
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        cells = (
-            (label(title, role), Qt.AlignmentFlag.AlignVCenter),
-            (label(kept, "hint", wrap=True), Qt.AlignmentFlag.AlignVCenter),
-            (label(count, "hint"), right),
-            (label(QLocale().formattedDataSize(size_bytes, 1), role), right),
-        )
-        for column, (cell, alignment) in enumerate(cells):
-            cell.setAlignment(alignment)
+        named, note = label(title, role), label(kept, "hint", wrap=True)
+        if not kept:
+            note.hide()
+        figures = label(count, "hint"), label(QLocale().formattedDataSize(size_bytes, 1), role)
+        self._grid.addWidget(column_of(named, note, spacing=1), row, 0)
+        for column, cell in enumerate(figures, 1):
+            cell.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(cell, row, column)
-            self._cells.append(cell)
+        self._cells += [named, note, *figures]
 
     def _title(self, table: str) -> str:
         return {
