@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
 
 from mastra_desktop.ui.panes.settings_pane import SettingsPane
@@ -41,6 +43,8 @@ def test_rows_follow_the_file(desk: Desk) -> None:
     assert badge.chip.text() == "File"
     assert badge.reset_button.isVisible()
     assert typed.text() == "12"
+    QTest.keyClick(typed, Qt.Key.Key_Escape)
+    assert typed.text() == "50"
     file.write_text(before + "\n[http]\nmax_retries = 70\n", "utf-8")
     desk.wait(lambda: "config.toml has a mistake" in desk.window.toasts.titles())
     assert number(pane, "http.max_retries").text() == "7"
@@ -62,3 +66,21 @@ def test_the_api_page_follows_the_file(desk: Desk) -> None:
     file.write_text(before, "utf-8")
     desk.wait(lambda: pane.api.address.text() == "Not listening")
     assert not pane.api.switch.isChecked()
+
+
+def test_escape_clears_the_search_first(desk: Desk) -> None:
+    """In the real window, where Esc is a shortcut too: from the field and from the list, before a toast goes."""
+    pane = opened(desk, "appearance")
+    desk.window.toasts.show_toast("Still there", "", "danger")
+    pane.focus_search()
+    QTest.keyClicks(pane.search, "retries")
+    QTest.keyClick(pane.search, Qt.Key.Key_Escape)
+    assert pane.search.text() == ""
+    QTest.keyClicks(pane.search, "retries")
+    QTest.keyClick(pane.search, Qt.Key.Key_Down)
+    QTest.keyClick(pane.groups, Qt.Key.Key_Escape)
+    assert pane.search.text() == ""
+    assert pane.search.hasFocus()
+    assert "Still there" in desk.window.toasts.titles()
+    QTest.keyClick(pane.search, Qt.Key.Key_Escape)
+    assert "Still there" not in desk.window.toasts.titles()

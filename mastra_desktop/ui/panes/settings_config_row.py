@@ -73,6 +73,8 @@ class ConfigControls(QWidget):
         if taken or not self.field.touched:
             self.show_problem("")
             self.field.show_value(setting.value)
+        else:
+            self.field.set_base(setting.value)
         self.field.set_locked(setting.source == "environment" or setting.info.kind == "other")
         self._unit.setText(unit_words(self.info.unit, setting.value))
         self._unit.setVisible(bool(self._unit.text()))
@@ -88,7 +90,7 @@ class ConfigControls(QWidget):
         self.problem.setText(problem)
         self.problem.setVisible(bool(problem))
         self.field.set_invalid(bool(problem))
-        self.field.setAccessibleDescription(problem or self.does.text())
+        self._describe()
         if problem and self.setting is not None and not self.field.touched:
             self.field.show_value(self.setting.value)  # a switch is back where it was
 
@@ -110,8 +112,12 @@ class ConfigControls(QWidget):
         if restart:
             words = f"{words} {self.tr('A change is used from the next start on.')}"
         self.does.setText(words)
-        if not self.problem.text():
-            self.field.setAccessibleDescription(words)
+        self._describe()
+
+    def _describe(self) -> None:
+        """For who cannot see what stands around the field."""
+        about = f"{self.does.text()} {self.badge.words()}"
+        self.field.setAccessibleDescription(self.problem.text() or about)
 
 
 def field_for(info: KeyInfo, theme: ThemeController) -> ValueField:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtCore import QEvent, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
@@ -25,6 +25,7 @@ from mastra_desktop.ui.panes.settings_search import ABOUT, PAGE, Found, find, fi
 from mastra_desktop.ui.row_roles import RowRole
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
+from mastra_desktop.ui.widgets.escape import asks_for_escape
 from mastra_desktop.ui.widgets.search_field import SearchField
 from mastra_desktop.ui.widgets.section_list import SectionList
 
@@ -198,6 +199,13 @@ class SettingsPane(QWidget):
         """Enter in the search opens what fits best."""
         if self._best:
             self.open(self._best)
+
+    def event(self, event: QEvent) -> bool:
+        """Esc clears the search before it is the window's."""
+        if asks_for_escape(event) and self.search.text():
+            event.accept()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """What the child with the keys has no use for."""

@@ -56,6 +56,10 @@ class SourceBadge(QWidget):
         self.reset_button.set_label(self.tr("Reset “{name}” to {value}").format(name=title, value=default))
         self.reset_button.setVisible(setting.resettable and self._resets)
 
+    def words(self) -> str:
+        """What the badge and its tooltip say, in a row: "File: …/config.toml, line 7"."""
+        return f"{self.chip.text()}: {self.chip.toolTip()}"
+
 
 def default_words(setting: Setting) -> str:
     """The default as a person reads it."""

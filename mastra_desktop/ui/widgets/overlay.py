@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QGraphicsDropShadowEffect, Q
 from shiboken6 import isValid
 
 from mastra_desktop.ui.theme import ThemeController
+from mastra_desktop.ui.widgets.escape import asks_for_escape
 
 
 class Scrim(QWidget):
@@ -117,8 +118,7 @@ class Popover(QFrame):
         self.show()
 
     def event(self, event: QEvent) -> bool:
-        override = event.type() == QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+        if asks_for_escape(event):
             event.accept()  # else the window's own Esc takes it
             return True
         return super().event(event)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QEvent, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import IconButton
+from mastra_desktop.ui.widgets.escape import asks_for_escape
 from mastra_desktop.ui.widgets.kbd import Kbd
 
 
@@ -35,6 +36,12 @@ class SearchField(QLineEdit):
         self.textChanged.connect(self._arrange)
         theme.changed.connect(self._arrange)
         self._arrange()
+
+    def event(self, event: QEvent) -> bool:
+        if asks_for_escape(event) and self.text():
+            event.accept()  # it clears; the window's Esc comes after that
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.text():

@@ -2,18 +2,20 @@
 is taken or put back, so that a refused value can be mended where it stands.
 
 All have `edited` (the new value: text that is no number is told as it is), `show_value`, `touched` (something
-typed is not taken yet), `set_locked` and `set_invalid`. The wheel scrolls the page and changes nothing.
+typed is not taken yet), `set_base` (what Esc puts back while that is so), `set_locked` and `set_invalid`. The
+wheel scrolls the page and changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 
 from mastra_desktop.ui.theme import ThemeController
+from mastra_desktop.ui.widgets.escape import asks_for_escape
 from mastra_desktop.ui.widgets.painting import restyle
 from mastra_desktop.ui.widgets.switch import Switch
 
@@ -36,6 +38,9 @@ class SwitchValue(Switch):
 
     def show_value(self, value: object) -> None:
         self.setChecked(bool(value))
+
+    def set_base(self, value: object) -> None:
+        self.show_value(value)
 
     def set_locked(self, locked: bool) -> None:
         self.setEnabled(not locked)
@@ -62,6 +67,9 @@ class ChoiceValue(QComboBox):
 
     def show_value(self, value: object) -> None:
         self.setCurrentIndex(self.findText(str(value)))
+
+    def set_base(self, value: object) -> None:
+        self.show_value(value)
 
     def set_locked(self, locked: bool) -> None:
         self.setEnabled(not locked)
@@ -94,9 +102,12 @@ class TextValue(QLineEdit):
         return self.text().strip() != self._shown
 
     def show_value(self, value: object) -> None:
-        self._shown = str(value)
+        self.set_base(value)
         self.setText(self._shown)
         self.setCursorPosition(0)
+
+    def set_base(self, value: object) -> None:
+        self._shown = str(value)
 
     def set_locked(self, locked: bool) -> None:
         self.setReadOnly(locked)
@@ -104,6 +115,12 @@ class TextValue(QLineEdit):
     def set_invalid(self, invalid: bool) -> None:
         self.setProperty("invalid", invalid)
         restyle(self)
+
+    def event(self, event: QEvent) -> bool:
+        if asks_for_escape(event) and self.touched:
+            event.accept()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.touched:
@@ -148,9 +165,12 @@ class NumberValue(QAbstractSpinBox):
         return self.text().strip() != self._shown
 
     def show_value(self, value: object) -> None:
-        self._shown = _written(float(str(value)))
+        self.set_base(value)
         self._settle.stop()
         self.lineEdit().setText(self._shown)
+
+    def set_base(self, value: object) -> None:
+        self._shown = _written(float(str(value)))
 
     def set_locked(self, locked: bool) -> None:
         self.setReadOnly(locked)
@@ -182,6 +202,12 @@ class NumberValue(QAbstractSpinBox):
         if now is None or self._most is None or now < self._most:
             flags |= QAbstractSpinBox.StepEnabledFlag.StepUpEnabled
         return flags
+
+    def event(self, event: QEvent) -> bool:
+        if asks_for_escape(event) and self.touched:
+            event.accept()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.touched:
