@@ -19,16 +19,20 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mastra_desktop.child_side import (
+    be_considerate,
+    end_with_parent,
+    end_with_stdin,
+    first_line,
+    take_stdout,
+)
 from mastra_desktop.domain.errors import KnowledgeError
 from mastra_desktop.domain.knowledge import PassageSpan, ReadText
 
-STDIN, STDOUT, STDERR = 0, 1, 2
-LINUX_PR_SET_PDEATHSIG = 1
 LINUX_CLONE_NEWUSER, LINUX_CLONE_NEWNET = 0x10000000, 0x40000000
 _PROGRESS_S = 0.1  # at least this long between two pieces of progress
 MEMORY_MESSAGE = "Reading this file needs more memory than a file may use."
@@ -49,24 +53,14 @@ class ReadOrder:
         return json.dumps(asdict(self)).encode() + b"\n"  # escaped: odd names come through as they are
 
 
-def host_command() -> list[str]:
-    """How to start this process from the source tree, or from the frozen app."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "_read-host"]
-    return [sys.executable, "-m", "mastra_desktop", "_read-host"]
-
-
 def main() -> int:
     """Reads one file and ends. Returns 1 when it could not be read."""
-    # Libraries print to stdout as they like: it gets stderr, the protocol a descriptor of its own.
-    frames = Frames(os.dup(STDOUT))
-    os.dup2(STDERR, STDOUT)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches us too; the parent decides
-    _be_considerate()
+    frames = Frames(take_stdout())
+    be_considerate(10)
     _shut_in()
-    _end_with_parent()  # after it: a process that gets other rights forgets this
-    order = ReadOrder(**json.loads(_read_line()))
-    threading.Thread(target=_exit_at_end_of_stdin, name="stdin", daemon=True).start()
+    end_with_parent()  # after it: a process that gets other rights forgets this
+    order = ReadOrder(**json.loads(first_line()))
+    end_with_stdin()
     try:
         _limit_memory(order.memory_bytes)
         read, spans = _read_and_split(order, frames)
@@ -130,42 +124,6 @@ class Frames:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
-
-
-def _read_line() -> bytes:
-    """The first line of stdin, unbuffered: a buffered reader would hold what follows."""
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = os.read(STDIN, 65_536)  # nothing follows the order until the end
-        if not piece:
-            os._exit(0)
-        line += piece
-    return line
-
-
-def _exit_at_end_of_stdin() -> None:
-    while os.read(STDIN, 4096):
-        pass
-    os._exit(0)
-
-
-def _end_with_parent() -> None:
-    """Linux: the kernel kills us with the parent even while native code holds the interpreter's lock."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(LINUX_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _be_considerate() -> None:
-    """Lets others go first."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if sys.platform == "win32":
-        import psutil
-
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-    else:
-        os.nice(10)
 
 
 def _limit_memory(extra: int) -> None:

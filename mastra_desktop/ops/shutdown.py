@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from mastra_desktop.ops.logging import get_logger
 
 WITHIN_S = 4.5  # for all steps; what Python does at its end comes on top
-PROCESS_WITHIN_S = 4.9  # from the request to the end of the process, whatever hangs
+PROCESS_WITHIN_S = 4.8  # from the request to the end of the process, whatever hangs
 HURRY_S = 0.3  # for all steps that are left when it is asked for once more
 LEAST_S = 0.05  # what a step gets however late it is: it may have nothing to do
 GRACE_S = 0.1  # for a step that was cut off to clean up

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from mastra_desktop.child_process import child_command
 from mastra_desktop.domain.errors import KnowledgeError
 from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, EmbedderInfo
-from mastra_desktop.providers.embedding_host import EmbedSettings, embed_command
+from mastra_desktop.providers.embedding_host import EmbedSettings
 from mastra_desktop.providers.embedding_process import EmbedderEnded, EmbeddingProcess
 
 DIMENSION = 384
@@ -73,7 +74,7 @@ class BuiltinEmbedder:
         self.version = VERSIONS[embedder_id]
         self.dimension = DIMENSION
         self._settings = EmbedSettings(embedder_id, str(resources), threads or default_threads())
-        self._command = list(command) or embed_command()
+        self._command = list(command) or child_command("_embed-host")
         self._idle_stop_s = idle_stop_s
         self._child: EmbeddingProcess | None = None
         self._starting = asyncio.Lock()

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import signal
 import struct
 import sys
 import threading
@@ -25,10 +24,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mastra_desktop.child_side import be_considerate, end_with_parent, take_stdout
 from mastra_desktop.domain.knowledge import MULTILINGUAL_EMBEDDER
-from mastra_desktop.providers.model_host import be_considerate, end_with_parent
 
-STDOUT, STDERR = 1, 2
 FRAME = struct.Struct("<IBI")
 VECTOR, ERROR = 0, 1
 E5_MOST_TOKENS = 512
@@ -58,18 +56,9 @@ class Model(Protocol):
         ...
 
 
-def embed_command() -> list[str]:
-    """How to start this process from the source tree, or from the frozen app."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "_embed-host"]
-    return [sys.executable, "-m", "mastra_desktop", "_embed-host"]
-
-
 def main() -> int:
     """Serves until stdin ends. Returns 1 when the model cannot be loaded."""
-    protocol = os.dup(STDOUT)  # native code prints to stdout as it likes
-    os.dup2(STDERR, STDOUT)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches us too; the parent decides
+    protocol = take_stdout()
     end_with_parent()
     be_considerate()
     threading.excepthook = _end_with_thread

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mastra_desktop.child_process import child_command
 from mastra_desktop.domain.chat import Role
 from mastra_desktop.domain.errors import (
     LocalModelError,
@@ -35,7 +36,6 @@ from mastra_desktop.domain.replies import (
 )
 from mastra_desktop.providers.http import HttpPool, HttpSettings, Traffic
 from mastra_desktop.providers.model_files import KnownModel, ModelFile, find_model
-from mastra_desktop.providers.model_host import host_command
 from mastra_desktop.providers.model_process import MEMORY_HINT, ModelProcess
 from mastra_desktop.providers.openai_chat import OpenAIChatProvider
 
@@ -110,7 +110,7 @@ class LocalProvider:
         self._threads = threads
         self._idle_stop_s = idle_stop_s
         self._load_timeout_s = load_timeout_s
-        self._command = list(command) if command is not None else host_command()
+        self._command = list(command) if command is not None else child_command("_model-host")
         self._pool = LoopbackPool(
             HttpSettings(read_idle_timeout_s=SILENCE_S, whole_answer_s=WHOLE_ANSWER_S, max_retries=0)
         )
@@ -177,7 +177,7 @@ class LocalProvider:
             except (NetworkError, ProviderTimeout) as error:
                 if not await process.died_within(NOTICE_DEATH_S):
                     raise
-                log.warning("the local model's process ended by itself: %s", process.log_tail[-300:])
+                log.warning("the local model's process ended by itself: %s", process.log[-300:])
                 if wrote:
                     raise StreamCut(
                         "The local model stopped in the middle of the answer.",
@@ -188,7 +188,7 @@ class LocalProvider:
                     raise LocalModelError(
                         "The local model stopped working twice.",
                         hint=MEMORY_HINT,
-                        detail=process.log_tail[-1000:],
+                        detail=process.log[-1000:],
                     ) from error
             finally:
                 process.users -= 1

@@ -13,16 +13,21 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-STDIN, STDOUT, STDERR = 0, 1, 2
+from mastra_desktop.child_side import (
+    be_considerate,
+    end_with_parent,
+    end_with_stdin,
+    first_line,
+    take_stdout,
+)
+
 LONGEST_ANSWER_TOKENS = 2048  # a small model may repeat itself forever; the answer then ends with "length"
-LINUX_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +44,13 @@ class HostSettings:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
-def host_command() -> list[str]:
-    """How to start this process from the source tree, or from the frozen app."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "_model-host"]
-    return [sys.executable, "-m", "mastra_desktop", "_model-host"]
-
-
 def main() -> int:
     """Serves until stdin ends. Returns 1 when the model cannot be loaded."""
-    # Native code prints to stdout as it likes: it gets stderr, the protocol a descriptor of its own.
-    protocol = os.dup(STDOUT)
-    os.dup2(STDERR, STDOUT)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches us too; the parent decides
+    protocol = take_stdout()
     end_with_parent()
     be_considerate()
-    settings = HostSettings(**json.loads(_read_line()))
-    threading.Thread(target=_exit_at_end_of_stdin, name="stdin", daemon=True).start()
+    settings = HostSettings(**json.loads(first_line()))
+    end_with_stdin()
     try:
         server = _serve(settings)
     except (ImportError, RuntimeError, ValueError, OSError) as error:
@@ -87,42 +82,6 @@ def _serve(settings: HostSettings) -> Any:
     params.offline = True
     params.verbosity = 2
     return xllamacpp.Server(params)
-
-
-def _read_line() -> bytes:
-    """The first line of stdin, byte by byte: a buffered reader would hold what follows."""
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(STDIN, 1)
-        if not byte:
-            os._exit(0)
-        line += byte
-    return line
-
-
-def _exit_at_end_of_stdin() -> None:
-    while os.read(STDIN, 4096):
-        pass
-    os._exit(0)
-
-
-def end_with_parent() -> None:
-    """Linux: the kernel kills us with the parent even while native code holds the interpreter's lock."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(LINUX_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def be_considerate() -> None:
-    """Lets others go first. Beside other work, spinning OpenMP threads are up to 20 times slower."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when the native library is loaded
-    if sys.platform == "win32":
-        import psutil
-
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-    else:
-        os.nice(5)
 
 
 def _say(protocol: int, message: dict[str, object]) -> None:

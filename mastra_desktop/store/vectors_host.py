@@ -13,34 +13,22 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import struct
 import sys
 import threading
 from typing import Any
 from urllib.parse import urlsplit
 
-STDIN, STDOUT, STDERR = 0, 1, 2
+from mastra_desktop.child_side import end_with_parent, read_exactly, take_stdout
+
 FRAME = struct.Struct("<II")
-LINUX_PR_SET_PDEATHSIG = 1
 _READING = ("query", "count")
-
-
-def host_command() -> list[str]:
-    """How to start this process from the source tree, or from the frozen app."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "_vectors-host"]
-    return [sys.executable, "-m", "mastra_desktop", "_vectors-host"]
 
 
 def main() -> int:
     """Serves until stdin ends."""
-    # Native code prints to stdout as it likes: it gets stderr, the protocol a descriptor of its own.
-    protocol = os.dup(STDOUT)
-    os.dup2(STDERR, STDOUT)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches us too; the parent decides
-    _end_with_parent()
-    server = _Server(protocol)
+    server = _Server(take_stdout())
+    end_with_parent()
     lanes: dict[bool, queue.SimpleQueue[tuple[dict[str, Any], bytes]]] = {}
     for reading in (False, True):
         lanes[reading] = queue.SimpleQueue()
@@ -48,9 +36,9 @@ def main() -> int:
     import orjson
 
     while True:
-        head_size, body_size = FRAME.unpack(_read(FRAME.size))
-        head = orjson.loads(_read(head_size))
-        lanes[head["op"] in _READING].put((head, _read(body_size)))
+        head_size, body_size = FRAME.unpack(read_exactly(FRAME.size))
+        head = orjson.loads(read_exactly(head_size))
+        lanes[head["op"] in _READING].put((head, read_exactly(body_size)))
 
 
 class _Server:
@@ -182,25 +170,6 @@ class _Server:
     def _do_count(self, head: dict[str, Any], body: bytes) -> dict[str, Any]:
         space = self._space(head["space"])
         return {"count": 0 if space is None else space.count()}
-
-
-def _read(size: int) -> bytes:
-    """Exactly `size` bytes of stdin; its end ends the process."""
-    data = bytearray()
-    while len(data) < size:
-        piece = os.read(STDIN, size - len(data))
-        if not piece:
-            os._exit(0)
-        data += piece
-    return bytes(data)
-
-
-def _end_with_parent() -> None:
-    """Linux: the kernel kills us with the parent even while native code holds the interpreter's lock."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(LINUX_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 if __name__ == "__main__":

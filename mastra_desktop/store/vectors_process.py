@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import subprocess
-import sys
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
-from mastra_desktop.store.vectors_host import FRAME, host_command
-
-KEPT_LOG_BYTES = 4096
+from mastra_desktop.child_process import ChildProcess, child_command
+from mastra_desktop.store.vectors_host import FRAME
 
 
 class ChildTrouble(Exception):
@@ -27,52 +23,36 @@ class ChildTrouble(Exception):
         self.text = text
 
 
-class VectorsProcess(asyncio.SubprocessProtocol):
+class VectorsProcess(ChildProcess):
     """A running child; made by `start`. Answers may come in any order."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.SubprocessTransport | None = None
-        self._stdin: asyncio.WriteTransport | None = None
+        super().__init__()
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last_id = 0
         self._data = bytearray()
-        self._log = bytearray()
-        self._closed = asyncio.Event()
 
     @classmethod
     async def start(cls) -> VectorsProcess:
         """Raises ChildTrouble when the program cannot be started."""
         process = cls()
-        flags = 0  # no console window flashes up on Windows
-        if sys.platform == "win32":
-            flags = subprocess.CREATE_NO_WINDOW
         try:
-            transport, _ = await process._loop.subprocess_exec(
-                lambda: process, *host_command(), stdin=subprocess.PIPE, creationflags=flags
-            )
+            await process.begin(child_command("_vectors-host"))
         except OSError as error:
             raise ChildTrouble("gone", str(error)) from error
-        stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
-        process._stdin = stdin
         return process
-
-    @property
-    def pid(self) -> int:
-        """Its process id; 0 before it has one."""
-        return self._transport.get_pid() or 0 if self._transport is not None else 0
 
     async def ask(self, head: dict[str, Any], body: bytes, timeout_s: float) -> dict[str, Any]:
         """Sends a request and waits for its answer. Raises ChildTrouble."""
-        if self._closed.is_set() or self._stdin is None:
-            raise ChildTrouble("gone", self.log_tail)
+        if self._closed.is_set():
+            raise ChildTrouble("gone", self.log[-1000:])
         self._last_id += 1
         number = self._last_id
         answer: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._waiting[number] = answer
         data = orjson.dumps(head | {"id": number})
         try:
-            self._stdin.writelines((FRAME.pack(len(data), len(body)), data, body))
+            self.write(FRAME.pack(len(data), len(body)), data, body)
             reply = await asyncio.wait_for(answer, timeout_s)
         except TimeoutError:
             raise ChildTrouble("hangs", f"{head['op']} took over {timeout_s:.0f} s") from None
@@ -82,40 +62,15 @@ class VectorsProcess(asyncio.SubprocessProtocol):
             raise ChildTrouble(reply["error"]["kind"], reply["error"]["text"])
         return reply
 
-    @property
-    def log_tail(self) -> str:
-        """The end of what the native code printed."""
-        return self._log.decode("utf-8", "replace").strip()[-1000:]
-
-    def memory_bytes(self) -> int | None:
-        """Resident memory, None when it has ended."""
-        import psutil
-
-        try:
-            return None if self._closed.is_set() else int(psutil.Process(self.pid).memory_info().rss)
-        except psutil.Error:
-            return None
-
     async def aclose(self, *, gently: bool = False) -> None:
         """Ends it and waits until nothing of it is left. `gently`: at the end of its stdin."""
-        if self._transport is not None and not self._closed.is_set():
-            if gently and self._stdin is not None:
-                self._stdin.close()
-            else:
-                with contextlib.suppress(ProcessLookupError):
-                    self._transport.kill()
-        await self._closed.wait()
+        if gently:
+            self.end_input()
+        else:
+            self.kill()
+        await self.closed()
 
-    # asyncio.SubprocessProtocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.SubprocessTransport, transport)  # uvloop has a class of its own
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        if fd == 2:  # read without end, so that the child never waits for us; only the end is kept
-            self._log += data
-            del self._log[:-KEPT_LOG_BYTES]
-            return
+    def received(self, data: bytes) -> None:
         self._data += data
         while len(self._data) >= FRAME.size:
             head_size, body_size = FRAME.unpack_from(self._data)
@@ -128,11 +83,7 @@ class VectorsProcess(asyncio.SubprocessProtocol):
             if answer is not None and not answer.done():
                 answer.set_result(reply)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        # Only now everything it had to say has been read.
-        if self._transport is not None:
-            self._transport.close()
-        self._closed.set()
+    def gone(self) -> None:
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(ChildTrouble("gone", self.log_tail))
+                answer.set_exception(ChildTrouble("gone", self.log[-1000:]))

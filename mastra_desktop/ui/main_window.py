@@ -35,7 +35,6 @@ from mastra_desktop.ui.actions import Actions
 from mastra_desktop.ui.bridge import Backend
 from mastra_desktop.ui.closing import close_down
 from mastra_desktop.ui.errors import title_of
-from mastra_desktop.ui.focus_order import stop_after
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.news import tell_config
 from mastra_desktop.ui.opening import Opening
@@ -43,8 +42,9 @@ from mastra_desktop.ui.panes.chat_pane import ChatPane
 from mastra_desktop.ui.panes.metrics_status import FigureStatus
 from mastra_desktop.ui.panes.model_status import ModelStatus
 from mastra_desktop.ui.recovery import Recovery
-from mastra_desktop.ui.session import LastPage
-from mastra_desktop.ui.starting import add_samples, count_interrupted, start_background
+from mastra_desktop.ui.session import LastPage, keep_while_used, put
+from mastra_desktop.ui.starting import add_samples, start_background, what_was_interrupted
+from mastra_desktop.ui.stops import move_focus
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.rail import Rail
@@ -108,6 +108,7 @@ class MainWindow(QMainWindow):
         self._build()
         self._add_actions()
         self._restore()
+        self._keeping = keep_while_used(self, self._keep_state)
 
     # -- the bridge the panes use: whichever engine is the current one -------------------------------
 
@@ -321,13 +322,13 @@ class MainWindow(QMainWindow):
             await self.recovery.show_trouble(error)
             return
         self.tasks.start(self._engine.on_event(self._heard), key="bus")
-        interrupted = await self.call(count_interrupted)
+        interrupted = await self.call(what_was_interrupted)
         await self.chat.load()
         self.last_page.come_back(busy=self._first_run is not None or bool(self.chat.view.composer.text()))
         await self.call(start_background)
         self.figures.start()
         ended, self._ended_before = self._ended_before, None
-        self.recovery.tell(ended, interrupted)
+        self.recovery.tell(ended, *interrupted)
         self.opening.ready(self._first_run is None)
 
     async def _stop_engine(self) -> None:
@@ -432,8 +433,7 @@ class MainWindow(QMainWindow):
             self.chat.stop()
 
     def _move_pane(self, step: int) -> None:
-        stops = [self.rail, *self._page().stops()]
-        stop_after(stops, self.focusWidget(), step).setFocus(Qt.FocusReason.ShortcutFocusReason)
+        move_focus([self.rail, *self._page().stops()], self.focusWidget(), step)
 
     def come_to_front(self) -> None:
         """A second start asked for this window."""
@@ -466,15 +466,17 @@ class MainWindow(QMainWindow):
             self._closing = True
             for dialog in self.findChildren(QDialog):
                 dialog.reject()  # an open file dialog would keep the application alive
-            self._state.setValue("window/geometry", self.saveGeometry())
-            self.chat.save_state()
-            if self.knowledge is not None:
-                self.knowledge.save_state()
-            if self.metrics is not None:
-                self.metrics.save_state()
+            self._keeping.stop()
+            self._keep_state()
             self.figures.stop()
             self.hide()
             self.tasks.start(self._shut_down(), key="shut-down")
+
+    def _keep_state(self) -> None:
+        put(self._state, "window/geometry", self.saveGeometry())
+        for pane in (self.chat, self.knowledge, self.metrics):
+            if pane is not None:
+                pane.save_state()
 
     async def _shut_down(self) -> None:
         try:

@@ -94,8 +94,9 @@ class Recovery(QObject):
     def rescue(self) -> None:
         self._tasks.start(self._rescue(), key=TASK)
 
-    def tell(self, ended: Ended | None, interrupted: int) -> None:
-        """How the run before ended, when not in order: what was cut off, and where its report is."""
+    def tell(self, ended: Ended | None, interrupted: int, adding: int = 0) -> None:
+        """How the run before ended, when not in order: answers cut off, documents that were being added
+        and go on, and where its report is."""
         if ended is None:
             if interrupted:
                 title = self.tr("An answer was interrupted")
@@ -108,6 +109,8 @@ class Recovery(QObject):
         if interrupted:
             said = self.tr("Answers that were cut off: {n}; open the chat to continue them.")
             words.append(said.format(n=interrupted))
+        if adding:
+            words.append(self.tr("Documents that were being added, and go on: {n}.").format(n=adding))
         if ended.report is None:
             self._toasts.show_toast(self.tr("Mastra Desktop ended unexpectedly"), " ".join(words), "warn")
             return

@@ -1,17 +1,38 @@
-"""What the window finds again at the next start: the page in view, and where each chat was scrolled to."""
+"""What the window finds again at its next start: place, page in view, where each chat was scrolled to."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtWidgets import QWidget
 
 PAGES = ("chat", "knowledge", "metrics", "settings")
 MOST_POSITIONS = 200
+KEEP_MS = 3000
 _PAGE, _POSITIONS = "window/page", "chat/positions"
 
 Position = tuple[object, ...]  # as of Transcript.position
+
+
+def put(state: QSettings, key: str, value: object) -> None:
+    """Only what has changed: QSettings writes its file anew for every value it is given."""
+    if state.value(key) != value:
+        state.setValue(key, value)
+
+
+def keep_while_used(window: QWidget, save: Callable[[], None]) -> QTimer:
+    """Calls `save` every few seconds while a person is at the window: a crash does not ask for it."""
+
+    def look() -> None:
+        if window.isActiveWindow():
+            save()
+
+    timer = QTimer(window, interval=KEEP_MS)
+    timer.timeout.connect(look)
+    timer.start()
+    return timer
 
 
 class LastPage:
@@ -56,4 +77,4 @@ def save_positions(state: QSettings, positions: dict[str, Position]) -> None:
             case (turn, (block, part), y):
                 kept[conversation_id] = [turn, block, part, y]
     newest = dict(list(kept.items())[-MOST_POSITIONS:])
-    state.setValue(_POSITIONS, json.dumps(newest))
+    put(state, _POSITIONS, json.dumps(newest))

@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from mastra_desktop.core import Core
 
 
-async def count_interrupted(core: Core) -> int:
-    """Answers that a crash cut off."""
-    return core.interrupted
+async def what_was_interrupted(core: Core) -> tuple[int, int]:
+    """Answers that a crash cut off, and documents that were being added, which go on now."""
+    return core.interrupted, sum(c.adding for c in await core.knowledge.collections() if not c.paused)
 
 
 async def start_background(core: Core) -> None:

@@ -14,7 +14,7 @@ from mastra_desktop.ui.panes.chat_knowledge import ChatKnowledge
 from mastra_desktop.ui.panes.chat_list import ChatList
 from mastra_desktop.ui.panes.chat_view import NEW_CHAT, ChatView
 from mastra_desktop.ui.panes.money import context, per_million
-from mastra_desktop.ui.session import load_positions, save_positions
+from mastra_desktop.ui.session import load_positions, put, save_positions
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.buttons import IconButton
@@ -370,8 +370,8 @@ class ChatPane(QWidget):
         self.view.keep_position()
         save_positions(self._state, self.view.positions)
         if not self._narrow:
-            self._state.setValue("chat/splitter", self._splitter.saveState())
-        self._state.setValue("chat/list-hidden", "true" if self._list_hidden else "false")
+            put(self._state, "chat/splitter", self._splitter.saveState())
+        put(self._state, "chat/list-hidden", "true" if self._list_hidden else "false")
 
     async def keep_draft(self) -> None:
         """Saves what is in the composer now, before the window goes."""

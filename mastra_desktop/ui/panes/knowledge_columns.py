@@ -6,6 +6,7 @@ from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QWidget
 
 from mastra_desktop.ui.panes.knowledge_collections import KnowledgeCollections
+from mastra_desktop.ui.session import put
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.painting import restyle
 
@@ -105,10 +106,10 @@ class KnowledgeColumns(QWidget):
             self._search.setGeometry(self.width() - width, 0, width, self.height())
 
     def save_state(self) -> None:
-        self._state.setValue("knowledge/list-width", self._widths[0])
-        self._state.setValue("knowledge/search-width", self._widths[1])
-        self._state.setValue("knowledge/list-hidden", "true" if self._list_off else "false")
-        self._state.setValue("knowledge/search-hidden", "true" if self._search_off else "false")
+        put(self._state, "knowledge/list-width", self._widths[0])
+        put(self._state, "knowledge/search-width", self._widths[1])
+        put(self._state, "knowledge/list-hidden", "true" if self._list_off else "false")
+        put(self._state, "knowledge/search-hidden", "true" if self._search_off else "false")
 
     def _show(self, widget: QWidget, show: bool, *, drawer: bool) -> None:
         had_focus = widget.isAncestorOf(self.window().focusWidget() or self)

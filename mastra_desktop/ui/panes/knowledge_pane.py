@@ -26,6 +26,7 @@ from mastra_desktop.ui.panes.knowledge_feed import KnowledgeEvent, KnowledgeFeed
 from mastra_desktop.ui.panes.knowledge_reader import KnowledgeReader
 from mastra_desktop.ui.panes.knowledge_search import KnowledgeSearch
 from mastra_desktop.ui.panes.knowledge_words import split_urls
+from mastra_desktop.ui.session import put
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 
@@ -221,7 +222,7 @@ class KnowledgePane(QWidget):
 
     def save_state(self) -> None:
         self.columns.save_state()
-        self._state.setValue("knowledge/collection", self._current)
+        put(self._state, "knowledge/collection", self._current)
 
     # -- collections --------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from mastra_desktop.ui.panes.metrics_panels import (
     UsagePanel,
     seconds_ago,
 )
+from mastra_desktop.ui.session import put
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 
@@ -153,7 +154,7 @@ class MetricsPane(QWidget):
         return True
 
     def save_state(self) -> None:
-        self._state.setValue("metrics/range", self.header.ranges.chosen_id())
+        put(self._state, "metrics/range", self.header.ranges.chosen_id())
 
     # -- looking ------------------------------------------------------------------------------------
 
