@@ -112,7 +112,8 @@ class Recovery(QObject):
         if adding:
             words.append(self.tr("Documents that were being added, and go on: {n}.").format(n=adding))
         if ended.report is None:
-            self._toasts.show_toast(self.tr("Mastra Desktop ended unexpectedly"), " ".join(words), "warn")
+            title = self.tr("Mastra Desktop ended unexpectedly")
+            self._toasts.show_toast(title, " ".join(words), "warn", stays=True)
             return
         folder = QUrl.fromLocalFile(str(ended.folder))
         self._toasts.show_toast(
@@ -121,6 +122,7 @@ class Recovery(QObject):
             "warn",
             self.tr("Show folder"),
             lambda: QDesktopServices.openUrl(folder),
+            stays=True,
         )
 
     async def _restore(self, path: Path) -> None:

@@ -42,9 +42,14 @@ class ToastArea(QObject):
         tone: Tone = "info",
         action: str = "",
         on_action: Callable[[], object] | None = None,
+        *,
+        stays: bool = False,
     ) -> None:
-        """`action` is a verb such as "Undo"; it runs `on_action` and closes the toast."""
+        """`action`, a verb such as "Undo", runs `on_action` and closes the toast; `stays`: until closed."""
         toast = _Toast(self._window, self._theme, self._icons, title, text, tone, action)
+        if stays:
+            toast.stays = True
+            toast.timer.stop()
         if on_action is not None:
             toast.action.clicked.connect(on_action)
         toast.action.clicked.connect(lambda: self._close(toast))
