@@ -97,6 +97,7 @@ class Core:
     backups: BackupService
     tokens: TokenService
     api: LocalApi
+    export: TraceExport
     interrupted: int  # conversations with an answer that a crash cut off, found and marked at this start
     shutdown: Shutdown
 
@@ -260,6 +261,7 @@ async def open_core(
             backups=backups,
             tokens=tokens,
             api=api,
+            export=export,
             interrupted=len(interrupted),
             shutdown=shutdown,
         )

@@ -20,6 +20,7 @@ from mastra_desktop.domain.chat import MessageState
 from mastra_desktop.paths import find_paths
 from mastra_desktop.services.health import Status
 from mastra_desktop.store.files import back_up
+from tests.collector import Collector, facts
 from tests.cores import collect, finished
 from tests.fakes import ScriptedProvider
 from tests.test_cli import command, environment
@@ -178,6 +179,33 @@ def test_a_session_with_keys_leaves_none(place: Path, passphrase: str) -> None:
     assert [each for each in seen if traces(repr(each))] == []
     assert "a bug with all keys" in (place / "logs" / "mastra.log").read_text()
     assert found_in_files(place) == []
+
+
+def test_an_export_holds_none(place: Path) -> None:
+    """With contents switched on: keys that people write into prompts, that servers echo, that are the collector's
+    own, are in nothing that it is sent but its own header."""
+    with Collector() as collector:
+        more = f'[telemetry]\notlp_url = "{collector.url}"\notlp_contents = true\n'
+        (place / "config.toml").write_text((place / "config.toml").read_text() + more)
+        environ = environ_of(place)
+
+        async def main() -> None:
+            async with open_core(find_paths(environ), environ, purpose="window") as core:
+                for id, key in BY_ID.items():
+                    await core.keys.set(id, key)
+                await core.keys.set("otlp", f"{SALT}0022-collector")
+                for id, key in BY_ID.items():
+                    asked = f"Why is {key} refused? I wrote api_key={key} and 'Bearer {key}'."
+                    await collect(core.chat.reply(asked, model_id=f"{id}/m"))
+
+        asyncio.run(main())
+        contents = [dict(facts(span.attributes)) for span in collector.spans if span.name == "chat m"]
+        assert len(contents) == len(BY_ID)
+        assert all("refused" in str(each["gen_ai.input.messages"]) for each in contents)
+        assert {got.headers["authorization"] for got in collector.got} == {f"Bearer {SALT}0022-collector"}
+        for got in collector.got:
+            assert traces(got.body) == []
+            assert SALT.encode() not in got.body
 
 
 def test_commands_print_no_key(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
