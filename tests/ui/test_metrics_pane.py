@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QPushButton
 from sqlalchemy import Connection, text
 
 from mastra_desktop.core import Core
+from mastra_desktop.domain.errors import NotFound
 from mastra_desktop.domain.telemetry import Amount
 from mastra_desktop.store import telemetry
 from mastra_desktop.ui.metrics_roles import LogRole
@@ -124,6 +125,27 @@ def test_figures_are_those_of_the_database(watcher: Watcher) -> None:
     assert len(pane.traces.model.traces) == traces
     assert not watcher.chart("requests").empty
     assert watcher.chart("errors").accessibleDescription() == "No errors"
+
+
+@pytest.mark.slow
+def test_errors_are_all_that_were_met(watcher: Watcher) -> None:
+    """An answer that fails, and what the window asked for in vain: the figure is that of /metrics, each once."""
+    desk = watcher.desk
+    desk.use("status-401")
+    desk.ask("one")
+    with pytest.raises(NotFound) as missing:
+        desk.ask_core(lambda core: core.knowledge.document_text("none"))
+    desk.window._report(missing.value)  # the toast that a person sees is about the same one
+    desk.window._report(ValueError("a mistake of the window"))
+    watcher.look()
+
+    async def total(core: Core) -> float:
+        lines = core.telemetry.metrics.text().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith("mastra_errors_total{"))
+
+    assert desk.ask_core(total) == 3
+    assert watcher.chart("errors").value.startswith("3")
+    assert not watcher.chart("errors").empty
 
 
 @pytest.mark.slow
