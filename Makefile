@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 HAS_DISPLAY := $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter-out Linux,$(shell uname -s)))
 
-.PHONY: run test check e2e bench bench-full package model model-small clean dev
+.PHONY: run test check e2e soak bench bench-full package model model-small clean dev
 .DEFAULT_GOAL := run
 
 run:
@@ -31,6 +31,9 @@ check: dev
 
 e2e: dev model model-small
 	xvfb-run -a -s "-screen 0 1600x1000x24" .venv/bin/pytest -n 2 -m slow $(ARGS)
+
+soak: dev model-small
+	$(PYTHON) -m tests.soak $(ARGS)
 
 bench: dev
 	$(PYTHON) -m tests.bench $(ARGS)

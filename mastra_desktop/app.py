@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import os
 import signal
@@ -53,6 +54,7 @@ def run_window(files: Sequence[str] = ()) -> int:
         ended = crashes.ended_before()
         with crashes.watching():
             loop.run_until_complete(_show(application, paths, address, known, crashes, ended, files))
+            gc.collect()  # icons that a cycle keeps until Python ends would outlive Qt, and crash it then
     return 0
 
 

@@ -84,7 +84,11 @@ class ScriptedProvider:
         delay_s: float = 0.0,
         models: tuple[str, ...] = ("normal", "slow", "markdown"),
         keys: tuple[str, ...] = (),
+        override: Path | None = None,
+        forget: bool = False,
     ) -> None:
+        """`override`: while this file is there, every model answers as the one it names. `forget`: `requests`
+        stays empty, for runs of hours."""
         self.requests: list[Recorded] = []
         self.open_connections = 0
         self.port = 0
@@ -92,6 +96,8 @@ class ScriptedProvider:
         self._normal = Script(words(pieces), delay_s=delay_s)
         self._models = models
         self._keys = keys
+        self._override = override
+        self._forget = forget
         self._failed_for: dict[str, int] = {}
         self._connections = 0
         self._ready = threading.Event()
@@ -183,7 +189,8 @@ class ScriptedProvider:
             raw = await reader.readexactly(int(headers.get("content-length", 0)))
             body = json.loads(raw) if raw else {}
             recorded = Recorded(first.split(" ")[1], headers, body, time.monotonic(), number)
-            self.requests.append(recorded)
+            if not self._forget:
+                self.requests.append(recorded)
             keep_open = await self._respond(recorded, reader, writer)
             recorded.finished = not recorded.disconnected
             if not keep_open:
@@ -241,6 +248,8 @@ class ScriptedProvider:
             return vectors
         if not path.endswith(ANSWERS):
             return status_script(404, "Not Found")
+        if self._override is not None and self._override.exists():
+            model = self._override.read_text()
         if self._scripts:
             return self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
         if model.startswith("flaky-"):
@@ -259,10 +268,16 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--pieces", type=int, default=20)
     parser.add_argument("--delay-ms", type=float, default=0)
+    parser.add_argument("--override-file", type=Path)
+    parser.add_argument("--forget", action="store_true")
     parser.add_argument("--models", nargs="*", default=["normal", "slow", "silent", "markdown"])
     options = parser.parse_args()
     server = ScriptedProvider(
-        pieces=options.pieces, delay_s=options.delay_ms / 1000, models=tuple(options.models)
+        pieces=options.pieces,
+        delay_s=options.delay_ms / 1000,
+        models=tuple(options.models),
+        override=options.override_file,
+        forget=options.forget,
     )
     server.port = options.port
     with server:

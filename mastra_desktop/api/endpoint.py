@@ -134,7 +134,7 @@ class Endpoint(Generic[B]):
             self._check_method(scope["method"])
             if self.role is not None:  # whether it lives is told under any load
                 self.load.enter(task)
-        except Refused as error:
+        except (Refused, MastraError) as error:  # the database that knows the tokens may be away
             return await _say(self._trouble_of(error), scope, receive, sending)
         try:
             if self.body is None:

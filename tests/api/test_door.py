@@ -195,3 +195,15 @@ def test_a_token_is_nowhere(serving: Serving) -> None:
     for file in (*home.glob("mastra.db*"), *home.glob("logs/*")):
         found = file.read_bytes()
         assert not [secret for secret in secrets if secret.encode() in found]
+
+
+def test_a_database_that_is_away_is_told(serving: Serving) -> None:
+    """When tokens cannot be looked up, the answer is a 503 with its reason in the API's own shape."""
+    with serving.client() as client:
+        assert client.get("/v1/models").status_code == 200
+        serving.run(lambda core: core.db.close())
+        deadline = time.monotonic() + 5
+        while (answer := client.get("/v1/models")).status_code == 200 and time.monotonic() < deadline:
+            time.sleep(0.1)  # a token that was just looked up is trusted for a second
+        assert answer.status_code == 503
+        assert error_of(answer)["code"] == "storage"
