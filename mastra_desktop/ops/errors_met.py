@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable
 
 from mastra_desktop.domain.errors import CODES, ReplyCancelled, describe
+from mastra_desktop.ops.logging import get_logger
 
 POLLED_S = 5.0
 MOST_LATELY = 100
 _MARK = "_met"
+
+log = get_logger(__name__)
 
 
 class ErrorsMet:
@@ -34,6 +37,7 @@ class ErrorsMet:
         info = describe(error)
         if polled and self._is_repeated(info.code, info.message):
             return
+        log.info("error met", code=info.code, message=info.message)
         self.told(info.code)
 
     def mark(self, error: BaseException) -> None:

@@ -259,6 +259,7 @@ def test_what_passes_is_tried_again(status: int, caplog: pytest.LogCaptureFixtur
     assert said.count("traces not exported") == 1
 
 
+@pytest.mark.slow
 def test_retry_after_is_obeyed() -> None:
     """The next try comes when the collector asked for it, not before."""
     with Collector(Says(429, {"Retry-After": "1"})) as collector:
@@ -390,6 +391,7 @@ def test_a_collector_that_is_away_costs_the_oldest_at_the_bound() -> None:
     send(sender, during)
 
 
+@pytest.mark.slow
 def test_the_end_waits_a_second_at_most() -> None:
     """For a collector that does not answer; what waits for one that does is sent at the end."""
     with Collector(answer=lambda _, n: Says(after_s=30)) as collector:

@@ -240,7 +240,7 @@ class MetricsPane(QWidget):
         found = await self._bridge.call(lambda core: core.telemetry.requests(since, until, wanted))
         if only_errors:
             found = [request for request in found if request.error_code]
-        self.requests.show_requests(found, since, until)
+        self.requests.show_requests(found, since, until, failed=only_errors)
         self.requests.view.setFocus(Qt.FocusReason.OtherFocusReason)
         QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(self.requests))
 

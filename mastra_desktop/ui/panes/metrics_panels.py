@@ -246,12 +246,20 @@ class RequestPanel(TitledPanel):
         self.close_button.clicked.connect(self.closed)
         self.hide()
 
-    def show_requests(self, requests: Sequence[RequestRecord], since: float, until: float) -> None:
+    def show_requests(
+        self, requests: Sequence[RequestRecord], since: float, until: float, *, failed: bool = False
+    ) -> None:
+        """`failed`: these are those of them that have an error."""
         apart = until - since > 86_399
         begin, end = (
             (day(since), day(until)) if apart else (clock(since, whole=True), clock(until, whole=True))
         )
         title = self.tr("{n} requests, {begin} to {end}")
+        nothing = self.tr("No request ended in this time")
+        if failed:
+            title = self.tr("{n} failed requests, {begin} to {end}")
+            nothing = self.tr("No answer failed in this time; the log tells of the other errors")
+        self.filled.set_words(nothing)
         self.title.setText(title.format(n=f"{len(requests):,}", begin=begin, end=end))
         self.setAccessibleName(self.title.text())
         self.model.show_requests(requests)
