@@ -24,6 +24,7 @@ LATE = {
     "keyring",
     "markdown_it",
     "onnxruntime",
+    "opentelemetry",
     "platformdirs",
     "prometheus_client",
     "psutil",
