@@ -1,6 +1,6 @@
 """Notices that `config.toml` was changed on disk.
 
-It looks at the file's stamp twice a second, which costs a few microseconds and follows links. A watcher of
+It looks at the file's stamp once a second, which costs a few microseconds and follows links. A watcher of
 the folder would be woken by every write to the database beside it.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from mastra_desktop.ops.background import Background
 from mastra_desktop.ops.logging import get_logger
 
-LOOK_S = 0.5
+LOOK_S = 1.0
 SETTLE_S = 0.2  # an editor that writes in several steps is waited for
 
 Stamp = tuple[int, int, int] | None

@@ -12,6 +12,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def available_embedders() -> tuple[EmbedderInfo, ...]:
     )
 
 
+@cache  # a health check asks each half minute, and finding packages takes milliseconds
 def _installed(embedder_id: str) -> bool:
     return all(find_spec(package) is not None for package in _PACKAGES[embedder_id])
 

@@ -84,7 +84,16 @@ def served(home: Path, *, profile: bool = False) -> Iterator[tuple[str, str]]:
 
 def load(url: str, token: str, body: dict[str, Any], seconds: float) -> tuple[float, list[float], int]:
     """(answers a second, each one's milliseconds, how many failed), measured in a process of their own."""
-    command = [sys.executable, "-m", "tests.bench.bench_api", "--clients", url, token, str(seconds)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.bench_api",
+        "--clients",
+        url,
+        token,
+        str(seconds),
+        str(CLIENTS),
+    ]
     done = subprocess.run(
         command, input=json.dumps(body), env=os.environ, cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -92,7 +101,7 @@ def load(url: str, token: str, body: dict[str, Any], seconds: float) -> tuple[fl
     return found["rate"], found["times"], found["failed"]
 
 
-async def clients(url: str, token: str, seconds: float) -> None:
+async def clients(url: str, token: str, seconds: float, count: int) -> None:
     """Raw HTTP, so that the clients cost little."""
     body = sys.stdin.read().encode()
     host, port = url.removeprefix("http://").split(":")
@@ -117,7 +126,7 @@ async def clients(url: str, token: str, seconds: float) -> None:
         writer.close()
 
     began = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(CLIENTS)))
+    await asyncio.gather(*(one() for _ in range(count)))
     rate = len(times) / (time.perf_counter() - began)
     print(json.dumps({"rate": rate, "times": times, "failed": failed}))
 
@@ -156,6 +165,6 @@ def main(seconds: float, *, profile: bool) -> None:
 
 if __name__ == "__main__":
     if "--clients" in sys.argv:
-        asyncio.run(clients(sys.argv[2], sys.argv[3], float(sys.argv[4])))
+        asyncio.run(clients(sys.argv[2], sys.argv[3], float(sys.argv[4]), int(sys.argv[5])))
     else:
         main(SECONDS * (4 if "--full" in sys.argv else 1), profile="--profile" in sys.argv)
