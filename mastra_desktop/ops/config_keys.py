@@ -30,7 +30,8 @@ class KeyInfo:
     """One key: `http.max_retries`. `kind` says how it is edited; "other" only in the file.
 
     `title` is the name people read, `description` a sentence on what it does. `least` and `most` are the
-    limits of a number in `unit` ("s", "bytes", "" where it has none), `choices` the values of a choice.
+    limits of a number in `unit` ("s", "bytes", "" where it has none), `choices` the values of a choice,
+    `files` the patterns of what a path may name.
     """
 
     section: str
@@ -44,6 +45,7 @@ class KeyInfo:
     least: float | None = None
     most: float | None = None
     unit: str = ""
+    files: str = ""
 
     @property
     def name(self) -> str:
@@ -82,6 +84,7 @@ def _key(section: str, key: str, section_title: str, node: dict[str, Any]) -> Ke
         node.get("minimum"),
         node.get("maximum"),
         node.get("unit", ""),
+        node.get("files", ""),
     )
 
 

@@ -29,9 +29,10 @@ ProviderKind = Literal[
 ]
 
 
-def _said(*, allowed: str = "", unit: str = "") -> dict[str, Any]:
-    """More about a key: what is allowed, where type and limits don't say it, and the unit of its number."""
-    return {name: words for name, words in (("allowed", allowed), ("unit", unit)) if words}
+def _said(*, allowed: str = "", unit: str = "", files: str = "") -> dict[str, Any]:
+    """More about a key: what is allowed, where type and limits don't say it, the unit of its number, and the
+    patterns of the files that a path names ("*.gguf")."""
+    return {k: words for k, words in (("allowed", allowed), ("unit", unit), ("files", files)) if words}
 
 
 def _address(*schemes: str, plain: bool = False) -> AfterValidator:
@@ -177,6 +178,7 @@ class HttpConfig(Section):
         "",
         title="Certificates",
         description="A file of certificates in PEM form that are trusted beside the usual ones; empty: none.",
+        json_schema_extra=_said(files="*.pem *.crt *.cer"),
     )
 
 
@@ -254,6 +256,7 @@ class LocalConfig(Section):
         "",
         title="Model file",
         description="A GGUF file of your own that answers instead; empty: the one that came along.",
+        json_schema_extra=_said(files="*.gguf"),
     )
     context_tokens: Annotated[int, AfterValidator(_zero_or_256)] = Field(
         0,

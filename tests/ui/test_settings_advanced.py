@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from mastra_desktop.core import Core, open_core
@@ -183,6 +185,18 @@ def test_arrows_keep_to_the_limits_and_write_once(opened: Opened) -> None:
     assert "backups" not in opened.written()
     opened.live.until(lambda: "backups = 8" in opened.written())
     opened.done("logging.backups")
+    turned = QWheelEvent(
+        QPointF(5, 5),
+        QPointF(field.mapToGlobal(QPoint(5, 5))),
+        QPoint(0, 0),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(field, turned)
+    assert field.text() == "8"
     for _ in range(12):
         QTest.keyClick(field, Qt.Key.Key_Down)
     assert field.text() == "0"
@@ -267,6 +281,24 @@ def test_a_password_is_not_lost(opened: Opened) -> None:
     opened.type("cache.redis_url", field.text().replace("/0", "/3"))
     assert opened.in_use("cache.redis_url") == "redis://:hunter22@127.0.0.1:1/3"
     assert field.text() == "redis://:••••••@127.0.0.1:1/3"
+
+
+def test_files_can_be_chosen(opened: Opened, tmp_path: Path) -> None:
+    """A key that names a file has a dialog beside the field; one that is locked has it switched off."""
+    model = tmp_path / "own.gguf"
+    model.write_bytes(b"GGUF")
+    controls = opened.at("local.model_path")
+    assert controls.choose_button is not None
+    assert controls.choose_button.accessibleName() == "Choose a file: Model file"
+    controls.choose_button.click()
+    dialog = controls.findChild(QFileDialog)
+    assert dialog is not None
+    assert "*.gguf" in dialog.nameFilters()[0]
+    dialog.fileSelected.emit(str(model))
+    opened.done("local.model_path")
+    dialog.close()
+    assert opened.text("local.model_path").text() == str(model)
+    assert opened.in_use("local.model_path") == str(model)
 
 
 def test_units_of_large_numbers() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -66,6 +68,25 @@ def test_the_api_page_follows_the_file(desk: Desk) -> None:
     file.write_text(before, "utf-8")
     desk.wait(lambda: pane.api.address.text() == "Not listening")
     assert not pane.api.switch.isChecked()
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_stays_told(desk: Desk) -> None:
+    """The news that the API listens where it did do not take the reason away."""
+    pane = opened(desk, "local-api")
+    desk.wait(lambda: pane.api.badges["enabled"].chip.toolTip())
+    pane.api.switch.click()
+    desk.wait(lambda: pane.api.address.text().startswith("http://127.0.0.1:"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        pane.api.port.setValue(taken.getsockname()[1])
+        pane.api.port.editingFinished.emit()
+        desk.wait(lambda: "in use" in pane.api.trouble.text())
+        desk.pause(0.5)
+        assert "in use" in pane.api.trouble.text()
+        assert pane.api.address.text().startswith("http://127.0.0.1:")
+    pane.api.switch.click()
+    desk.wait(lambda: pane.api.address.text() == "Not listening")
+    assert not pane.api.trouble.isVisible()
 
 
 def test_escape_clears_the_search_first(desk: Desk) -> None:

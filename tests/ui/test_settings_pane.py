@@ -214,6 +214,24 @@ def test_the_look_changes_at_once_and_is_kept(live: Live, qtbot: QtBot) -> None:
     assert float(str(live.state.value("appearance/text_scale"))) == 1.25
 
 
+@pytest.mark.slow
+def test_search_leads_to_a_providers_setting(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
+    """Without a provider only adding one is found; with one, its fields are, and Enter goes there."""
+    made = pane(live, qtbot)
+    assert [each.title for each in made.providers.findable()] == ["Add a provider"]
+    add(live, server)
+    refreshed(live, made)
+    made.focus_search()
+    QTest.keyClicks(made.search, "requests a minute")
+    QTest.keyClick(made.search, Qt.Key.Key_Return)
+    assert made.pages.currentWidget() is made.providers
+    assert made.providers.server.server_id == "team"
+    assert made.providers.server.limits.requests.hasFocus()
+    made.search.setText("add a provider")
+    QTest.keyClick(made.search, Qt.Key.Key_Return)
+    assert made.providers.add_button.hasFocus()
+
+
 def test_storage_tells_where_things_are(live: Live, qtbot: QtBot) -> None:
     """Data folder, log and the place of keys are told as they are here."""
     made = pane(live, qtbot)

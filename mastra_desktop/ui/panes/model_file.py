@@ -15,10 +15,16 @@ def tr(text: str) -> str:
 
 def ask_for_model_file(parent: QWidget, chosen: Callable[[Path], object]) -> QFileDialog:
     """Opens the file dialog and returns at once; `chosen` gets the path when one was picked."""
-    dialog = QFileDialog(parent, tr("Choose a model file"), str(Path.home()))
+    dialog = ask_for_file(parent, tr("Choose a model file"), tr("Model files (*.gguf)"), chosen)
     dialog.setObjectName("modelFileDialog")
+    return dialog
+
+
+def ask_for_file(parent: QWidget, title: str, pattern: str, chosen: Callable[[Path], object]) -> QFileDialog:
+    """The same for any file; `pattern` as "Model files (*.gguf)"."""
+    dialog = QFileDialog(parent, title, str(Path.home()))
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-    dialog.setNameFilters([tr("Model files (*.gguf)"), tr("All files (*)")])
+    dialog.setNameFilters([pattern, tr("All files (*)")])
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.fileSelected.connect(lambda name: chosen(Path(name)))
     dialog.open()

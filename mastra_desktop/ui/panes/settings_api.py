@@ -46,6 +46,7 @@ class ApiPage(SettingsPage):
         self._locked: dict[str, IconText] = {}
         self._settings: dict[str, Setting] = {}
         self._tokens: list[ApiToken] | None = None
+        self._refused = ""  # why the last change here could not be; stays while others' changes are followed
         self._looking = QTimer(self, interval=LOOK_MS)  # tokens that a command made are told by nobody
         self._looking.timeout.connect(lambda: tasks.start(self._look(), key=LOOK_TASK))
         self.switch = Switch(theme, self.tr("Programs on this computer may ask"), self.tr("Local API"))
@@ -130,7 +131,7 @@ class ApiPage(SettingsPage):
             self.switch.setChecked(enabled)
             if not self.port.hasFocus():
                 self.port.setValue(port)
-        self._show_trouble(state.problem)
+        self._show_trouble(state.problem or self._refused)
         self.address.setText(f"{state.url}/v1" if state.url else self.tr("Not listening"))
         self.copy_address.setEnabled(bool(state.url))
         url = state.url or f"http://127.0.0.1:{port or 8765}"
@@ -175,14 +176,12 @@ class ApiPage(SettingsPage):
 
     async def _shown(self, work: Coroutine[Any, Any, None]) -> None:
         """Trouble goes below the switch; then everything is shown as it is."""
-        problem = ""
+        self._refused = ""
         try:
             await work
         except MastraError as error:
-            problem = f"{error.message} {error.hint}".strip()
+            self._refused = f"{error.message} {error.hint}".strip()
         await self.load()
-        if problem:
-            self._show_trouble(problem)
 
     async def _change(self, key: str, value: object) -> None:
         async def change(core: Core) -> None:

@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from mastra_desktop.ops.config_keys import KeyInfo
 from mastra_desktop.services.configuration import Setting
 from mastra_desktop.ui.icons import Icons
+from mastra_desktop.ui.panes.model_file import ask_for_file
 from mastra_desktop.ui.panes.parts import IconText, label
 from mastra_desktop.ui.panes.settings_source import SourceBadge, locked_words
 from mastra_desktop.ui.theme import ThemeController
+from mastra_desktop.ui.widgets.buttons import IconButton
 from mastra_desktop.ui.widgets.painting import Tone
 from mastra_desktop.ui.widgets.value_fields import (
     ChoiceValue,
@@ -55,6 +57,12 @@ class ConfigControls(QWidget):
         line.addWidget(self._unit)
         if not isinstance(self.field, TextValue):
             line.addStretch(1)
+        self.choose_button: IconButton | None = None
+        if info.files:
+            words = self.tr("Choose a file: {name}").format(name=translated(info.title))
+            self.choose_button = IconButton("folder-open", words, theme, icons)
+            self.choose_button.clicked.connect(self._ask_for_file)
+            line.addWidget(self.choose_button)
         line.addWidget(self.badge, 0, Qt.AlignmentFlag.AlignVCenter)
         column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -76,6 +84,8 @@ class ConfigControls(QWidget):
         else:
             self.field.set_base(setting.value)
         self.field.set_locked(setting.source == "environment" or setting.info.kind == "other")
+        if self.choose_button is not None:
+            self.choose_button.setEnabled(setting.source != "environment")
         self._unit.setText(unit_words(self.info.unit, setting.value))
         self._unit.setVisible(bool(self._unit.text()))
         self.badge.show_setting(setting)
@@ -102,6 +112,11 @@ class ConfigControls(QWidget):
         if self.note is not None:
             self.note.set(icon, words, tone)
             self.note.setVisible(bool(words))
+
+    def _ask_for_file(self) -> None:
+        title = translated(self.info.title)
+        pattern = self.tr("{name} ({patterns})").format(name=title, patterns=self.info.files)
+        ask_for_file(self, title, pattern, lambda path: self.edited.emit(str(path)))
 
     def _typed(self) -> None:
         if self.problem.text() and not self.field.touched:

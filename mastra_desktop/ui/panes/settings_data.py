@@ -28,6 +28,8 @@ from mastra_desktop.ui.widgets.elided_label import ElidedLabel
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
 
+SIZES_TASK = "settings-sizes"
+
 
 class DataPage(SettingsPage):
     """Paths with a button that opens the folder in the system's file manager."""
@@ -85,7 +87,7 @@ class DataPage(SettingsPage):
         if not named:
             await self.backups.load()
         await self.keys.load()
-        self._tasks.start(self.figures.load(), key="settings-sizes")  # seconds where there is very much
+        self._tasks.start(self.figures.load(), key=SIZES_TASK)  # seconds where there is very much
 
     def _place(self, path: Path, folder: Path | None, words: str) -> QWidget:
         shown = ElidedLabel(short_path(path), "", Qt.TextElideMode.ElideMiddle)

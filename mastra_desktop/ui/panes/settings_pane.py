@@ -13,11 +13,12 @@ from mastra_desktop.paths import Paths
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.parts import Line, label
+from mastra_desktop.ui.panes.settings_advanced import TASK as ADVANCED_TASK
 from mastra_desktop.ui.panes.settings_advanced import AdvancedPage
-from mastra_desktop.ui.panes.settings_api import ApiPage
+from mastra_desktop.ui.panes.settings_api import LOOK_TASK, ApiPage
 from mastra_desktop.ui.panes.settings_appearance import AppearancePage
 from mastra_desktop.ui.panes.settings_audit import AuditPage
-from mastra_desktop.ui.panes.settings_data import DataPage
+from mastra_desktop.ui.panes.settings_data import SIZES_TASK, DataPage
 from mastra_desktop.ui.panes.settings_local import LocalModelsPage
 from mastra_desktop.ui.panes.settings_page import Header, SettingsPage
 from mastra_desktop.ui.panes.settings_providers import ProvidersPage
@@ -31,7 +32,7 @@ from mastra_desktop.ui.widgets.section_list import SectionList
 
 GROUPS_WIDTH = 208
 TASK = "settings-load"
-FOLLOW_TASK = "settings-follow"
+FOLLOW_TASK, API_TASK = "settings-follow", "settings-follow-api"
 
 Page = SettingsPage | ProvidersPage
 
@@ -53,6 +54,7 @@ class SettingsPane(QWidget):
     ) -> None:
         super().__init__()
         self._theme, self._tasks = theme, tasks
+        self.destroyed.connect(lambda: _forget(tasks))
         self.setObjectName("SettingsPane")
         self.setAccessibleName(self.tr("Settings"))
         self.appearance = AppearancePage(theme, state)
@@ -117,7 +119,7 @@ class SettingsPane(QWidget):
             case BackupsChanged():
                 self._tasks.start(self.data.backups.load(), key="backups")
             case ApiChanged():
-                self._tasks.start(self.api.load(), key=f"{FOLLOW_TASK}-api")
+                self._tasks.start(self.api.load(), key=API_TASK)
             case ConfigChanged():
                 self._tasks.start(self._follow(), key=FOLLOW_TASK)
 
@@ -240,6 +242,12 @@ class SettingsPane(QWidget):
         column.addWidget(self.groups, 1)
         column.addWidget(version)
         return made
+
+
+def _forget(tasks: Tasks) -> None:
+    """What was asked for finds nobody any more."""
+    for key in (TASK, FOLLOW_TASK, API_TASK, ADVANCED_TASK, LOOK_TASK, SIZES_TASK):
+        tasks.cancel(key)
 
 
 def _row(row_id: str, title: str, icon: str) -> QStandardItem:

@@ -8,6 +8,7 @@ wheel scrolls the page and changes nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
@@ -19,6 +20,7 @@ from mastra_desktop.ui.widgets.escape import asks_for_escape
 from mastra_desktop.ui.widgets.painting import restyle
 from mastra_desktop.ui.widgets.switch import Switch
 
+_GROUPED = re.compile(r"\d{1,3}(?:[, ]\d{3})+(?:\.\d+)?")
 SETTLE_MS = 500  # a held arrow key is told once
 NUMBER_WIDTH, CHOICE_WIDTH, TEXT_WIDTH = 132, 160, 160
 
@@ -221,8 +223,10 @@ class NumberValue(QAbstractSpinBox):
 
     def _number(self, text: str) -> float | None:
         """The number that is written there, with or without marks between thousands."""
+        if _GROUPED.fullmatch(text.strip()):
+            text = re.sub(r"[, ]", "", text.strip())  # not in "0,5", which means something else
         try:
-            return float(text.replace(",", "").replace(" ", ""))
+            return float(text)
         except ValueError:
             return None
 
