@@ -141,3 +141,17 @@ def test_search_list_and_reindex(place: Path) -> None:
     assert run(place, "knowledge", "search", "Rules", "x", "-k", "0")[0] == 2
     code, out, _ = run(place, "knowledge", "search", "None", "x", "--json")
     assert (code, "Rules" in error_of(out)["hint"]) == (1, True)
+
+
+def test_retry_tries_what_failed(place: Path) -> None:
+    """Each failed document of the collection, and nothing else; still broken, it exits with 1."""
+    broken = place.parent / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7 nothing behind it")
+    assert run(place, "knowledge", "add", "Rules", str(broken), "--json")[0] == 1
+    code, out, err = run(place, "knowledge", "retry", "Rules", "--json")
+    assert (code, err) == (1, "")
+    steps = lines(out)
+    assert {step["document"] for step in steps} == {"broken.pdf"}
+    assert (steps[-1]["state"], bool(steps[-1]["reason"])) == ("failed", True)
+    run(place, "knowledge", "remove", "Rules", "broken.pdf")
+    assert run(place, "knowledge", "retry", "Rules", "--json") == (0, "", "")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from mastra_desktop.domain.errors import KnowledgeError
+from mastra_desktop.ingest.building import protected
 
 MOST_EXPANDED = 500 * 1024 * 1024  # bytes, everything together
 MOST_RATIO = 100  # expanded to packed
@@ -31,10 +32,7 @@ def check_archive(path: Path) -> None:
             "This file is damaged.", hint="Copy or download it again.", detail=str(error)
         ) from error
     except RuntimeError as error:  # how zipfile says that a password is needed
-        raise KnowledgeError(
-            "This file is protected with a password.",
-            hint="Open it, save it without a password, and add it again.",
-        ) from error
+        raise protected() from error
 
 
 def _expand(file: IO[bytes], packed: int, before: int, depth: int) -> int:

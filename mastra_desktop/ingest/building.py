@@ -26,6 +26,15 @@ class Asked:
     on_progress: Callable[[int, int], None]
 
 
+def protected() -> KnowledgeError:
+    """For an Office or OpenDocument file that is encrypted, which nothing here can open."""
+    return KnowledgeError(
+        "This file is protected with a password.",
+        hint="Open it, save it without a password (Office: File › Info › Protect; LibreOffice: Save As, "
+        "without “Save with password”), and try again.",
+    )
+
+
 def clean(text: str) -> str:
     """`text` with line ends as newline, without NUL and without lone surrogates (they become U+FFFD)."""
     if "\r" in text:

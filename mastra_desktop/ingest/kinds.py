@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 from mastra_desktop.domain.errors import KnowledgeError
+from mastra_desktop.ingest.building import protected
 
 # What each kind is called, and the suffixes that promise it.
 _SUFFIXES: dict[str, tuple[str, str]] = {
@@ -174,10 +175,7 @@ def _in_ole(path: Path) -> str:
     except (OSError, ValueError, IndexError, TypeError) as error:
         raise KnowledgeError("This file is damaged.", hint="Copy it again.", detail=str(error)) from error
     if "EncryptedPackage" in streams:
-        raise KnowledgeError(
-            "This file is protected with a password.",
-            hint="Open it, save it without a password, and add it again.",
-        )
+        raise protected()
     if "__properties_version1.0" in streams:
         return "msg"
     if streams & {"Workbook", "Book"}:

@@ -6,9 +6,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from mastra_desktop.domain.errors import KnowledgeError
 from mastra_desktop.domain.knowledge import BlockKind, ReadText
-from mastra_desktop.ingest.building import Asked, TextBuilder, counted
+from mastra_desktop.ingest.building import Asked, TextBuilder, counted, protected
 from mastra_desktop.ingest.tables import add_rows
 
 _MOST_REPEATED = 64  # cells: a row may claim millions of equal ones
@@ -41,10 +40,7 @@ def _open(asked: Asked) -> Any:
 
     with zipfile.ZipFile(asked.path) as archive:
         if b"encryption-data" in archive.read("META-INF/manifest.xml"):
-            raise KnowledgeError(
-                "This file is protected with a password.",
-                hint="Open it, save it without a password, and add it again.",
-            )
+            raise protected()
     return odfdo.Document(str(asked.path))
 
 

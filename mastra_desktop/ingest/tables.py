@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from mastra_desktop.domain.errors import KnowledgeError
 from mastra_desktop.domain.knowledge import BlockKind, ReadText
-from mastra_desktop.ingest.building import Asked, TextBuilder, check_length, counted
+from mastra_desktop.ingest.building import Asked, TextBuilder, check_length, counted, protected
 from mastra_desktop.ingest.encodings import decode
 
 _LONGEST_FIELD = 10_000_000
@@ -50,10 +50,7 @@ def read_sheets(asked: Asked) -> ReadText:
                 add_rows(builder, rows, page=number)
             asked.on_progress(len(names), len(names))
     except python_calamine.PasswordError as error:
-        raise KnowledgeError(
-            "This file is protected with a password.",
-            hint="Open it, save it without a password, and add it again.",
-        ) from error
+        raise protected() from error
     if all(block.kind is BlockKind.HEADING for block in builder.blocks):
         raise KnowledgeError("There is no text in this file.", hint="All its sheets are empty.")
     return builder.done(summary=counted(len(names), "sheet"), pages=len(names))

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mastra_desktop.domain.knowledge import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, Passage
+from mastra_desktop.services.languages import is_foreign
 from mastra_desktop.store.words import question_tokens
 
 CANDIDATES = 100  # of each side: enough to tell noise from what stands out of it
@@ -28,6 +29,7 @@ _MOST_EVIDENCE = 10.0  # of one side: 1 in 22,000; a side that is wrong can be o
 # with an answer.
 _USUAL_COSINES = {MULTILINGUAL_EMBEDDER: (0.82, 0.90), ENGLISH_EMBEDDER: (0.2, 0.6)}
 _USUAL_COVERAGE = (0.2, 0.8)  # the same for the share of the question's words that a passage has
+_TELLING = 3  # of the best passages: enough to tell their language
 _STEM = 6  # letters: "heating" and "heated" are one word
 # Words that say how is asked, not about what.
 _ASKING_ENGLISH = (
@@ -111,7 +113,9 @@ def is_relevant(
 
     Two signs, each from 0, as for questions about other things, to 1, as only for questions that are
     answered: the best cosine, and how many of the query's words one passage has. Their mean must reach a
-    half, so one alone has to be clear. An embedder whose cosines are not known here refuses nothing.
+    half, so one alone has to be clear. Across languages words say nothing, and cosines are lower for what is
+    answered as for what is not: there the cosine alone decides, at the lower bound. An embedder whose cosines
+    are not known here refuses nothing.
     """
     if not words and not meaning:
         return False
@@ -125,6 +129,8 @@ def is_relevant(
     trust = min(trust_in(embedder_id, text) for text in (query, *texts[:1]))
     if trust == 1 and texts and abs(_latin(query) - _latin(texts[0])) > 0.5:
         return by_meaning > 0  # in other letters no word can occur, and all cosines are lower
+    if by_meaning > 0 and _is_foreign(embedder_id, query, texts):
+        return True
     if not wanted:
         return by_meaning >= 0.5
     return trust * by_meaning + by_words >= (trust + 1) / 2
@@ -167,6 +173,11 @@ def _evidence(scores: Mapping[int, float], *, of: int) -> dict[int, float]:
 
 def _share(score: float, best: float) -> float:
     return min(1.0, max(0.0, score / best)) if best > 0 else 1.0
+
+
+def _is_foreign(embedder_id: str, query: str, texts: Sequence[str]) -> bool:
+    """Whether the question is in another language than what was found, and the embedder reads both."""
+    return embedder_id == MULTILINGUAL_EMBEDDER and is_foreign(query, "\n".join(texts[:_TELLING]))
 
 
 def _between(value: float, usual: tuple[float, float]) -> float:

@@ -35,6 +35,10 @@ from tests.bench.retrieval_sets import Quality, RetrievalSet, Vectors, load, qua
 
 EMBEDDERS = {"multilingual": MULTILINGUAL_EMBEDDER, "english": ENGLISH_EMBEDDER}
 OFF_TOPIC = Path(__file__).with_name("off_topic.txt").read_text("utf-8").splitlines()
+OTHER_LANGUAGES = [  # language, number of cranfield's question or "-" for something else, the question
+    tuple(line.split("\t"))
+    for line in Path(__file__).with_name("other_languages.txt").read_text("utf-8").splitlines()
+]
 SHOWN = 10  # texts that the gate reads
 Ranking = list[tuple[int, float]]
 Matrix = npt.NDArray[np.float32]
@@ -133,6 +137,20 @@ async def gate(embedder: str, sets: list[RetrievalSet], words: Words, vectors: V
         same_language = [line for line in OFF_TOPIC if line.isascii() == chosen.questions[0].isascii()]
         beside = await taken(embedder, chosen, same_language, words, vectors)
         tell(f"{chosen.name}, {embedder}: off-topic accepted", beside, "%", limit=10)
+    if embedder == "multilingual":
+        await across(sets[0], words, vectors)
+
+
+async def across(chosen: RetrievalSet, words: Words, vectors: Vectors) -> None:
+    """Questions in other languages than the passages."""
+    for language in sorted({language for language, *_ in OTHER_LANGUAGES}):
+        mine = [(number, text) for found, number, text in OTHER_LANGUAGES if found == language]
+        own = [text for number, text in mine if number != "-"]
+        other = [text for number, text in mine if number == "-"]
+        refused = 100 - await taken("multilingual", chosen, own, words, vectors)
+        tell(f"{chosen.name}, {language} to en: own questions refused", refused, "%", limit=30)
+        beside = await taken("multilingual", chosen, other, words, vectors)
+        tell(f"{chosen.name}, {language} to en: off-topic accepted", beside, "%", limit=10)
 
 
 async def main(full: bool) -> None:

@@ -170,6 +170,8 @@ def test_old_and_locked_office_files_say_what_to_do(tmp_path: Path) -> None:
     assert ".docx" in old.hint
     locked = refused(made(tmp_path, "a.xlsx", make_ole({"EncryptedPackage": b"x", "EncryptionInfo": b"y"})))
     assert "password" in locked.message
+    assert "save it without a password" in locked.hint
+    assert "File › Info › Protect" in locked.hint
     assert "not read" in refused(made(tmp_path, "a.db", make_ole({"Catalog": b"x"}))).message
 
 

@@ -159,3 +159,15 @@ def test_relevance_without_one_of_the_signs() -> None:
     assert is_relevant("广茂铁路通往哪里？", [], [(1, 0.84)], trains, embedder_id=known)
     assert not is_relevant("怎么做红烧肉才好吃？", [], [(1, 0.81)], trains, embedder_id=known)
     assert is_relevant("eggs", [(1, 1.0)], [(1, 0.1)], trains, embedder_id="server/unknown")
+
+
+def test_across_languages_the_cosine_alone_decides() -> None:
+    """Words cannot match there, and cosines of answered questions are lower: from 0.82 on it is relevant."""
+    trains = [ABOUT_TRAINS]
+    for question in ("Wie lang ist die Eisenbahn?", "Quelle est la longueur du chemin de fer ?"):
+        for cosine, expected in ((0.83, True), (0.81, False)):
+            found = is_relevant(question, [], [(1, cosine)], trains, embedder_id=MULTILINGUAL_EMBEDDER)
+            assert found is expected
+        assert not is_relevant(question, [], [(1, 0.3)], trains, embedder_id=ENGLISH_EMBEDDER)
+    same = "How do I bake a cake?"  # in the passages' language the cosine has to be a clear one
+    assert not is_relevant(same, [(1, 1.0)], [(1, 0.83)], trains, embedder_id=MULTILINGUAL_EMBEDDER)
