@@ -65,7 +65,7 @@ def redact(text: str) -> str:
 
 
 def _keep_the_word(match: re.Match[str]) -> str:
-    return match[0] if match[2].startswith((REMOVED, "Bearer", "Basic")) else match[1] + REMOVED
+    return match[0] if match[2].startswith((REMOVED[:-1], "Bearer", "Basic")) else match[1] + REMOVED
 
 
 def is_secret_name(name: str) -> bool:

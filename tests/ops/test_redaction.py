@@ -131,3 +131,10 @@ def test_a_key_in_place_of_a_user() -> None:
         redact("https://0123456789abc@host/v1 https://me@host")
         == f"https://{REMOVED}@host/v1 https://me@host"
     )
+
+
+def test_what_is_removed_already_stays_as_it_is() -> None:
+    """Also after a word that tells, and cleaned once more."""
+    once = redact(f"Which key is sk-{'a1B2' * 5}? And api_key=[removed]!")
+    assert once == "Which key is [removed]? And api_key=[removed]!"
+    assert redact(once) == once

@@ -14,13 +14,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from mastra_desktop.core import Core, open_core
 from mastra_desktop.domain.chat import Role
-from mastra_desktop.domain.replies import Prompt, PromptMessage, ToolCall
-from mastra_desktop.domain.telemetry import Outcome
+from mastra_desktop.domain.knowledge import Source
+from mastra_desktop.domain.replies import Prompt, PromptMessage
+from mastra_desktop.domain.telemetry import Outcome, RequestRecord
 from mastra_desktop.ops.bus import Bus
 from mastra_desktop.ops.config import Config, Loaded
 from mastra_desktop.ops.logging import operation
 from mastra_desktop.ops.metrics import Metrics
-from mastra_desktop.ops.otlp import Origin, encode, headers_of, traces_url
+from mastra_desktop.ops.otlp import Origin, encode
 from mastra_desktop.ops.redaction import KnownSecrets
 from mastra_desktop.ops.traces import Traces
 from mastra_desktop.paths import find_paths
@@ -35,6 +36,7 @@ from tests.collector import Collector, Says, facts
 from tests.cores import collect, finished, make_home, take, text_of
 from tests.fakes import ScriptedProvider
 
+ORIGIN = Origin({"service.name": "x"}, "sqlite", {"g": "google"})
 PLANTED = "sk-Zq7Xw2Lp9Rt4Vb8NPlantedInAPrompt0001"
 WORD = "correct.horse.0019.battery"
 
@@ -442,53 +444,52 @@ def test_the_check_is_there_where_it_is_configured(tmp_path: Path) -> None:
     over_core(tmp_path, collector, away)
 
 
-# -- the form -------------------------------------------------------------------------------------------------
+def test_what_was_found_and_who_stepped_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retrieval and both models are steps of the request; contents beyond their bound are left out, spans never."""
+    sender = Sender("http://127.0.0.1:1", contents=True)
+    recorder = Recorder(sender.metrics, sender.traces, lambda _usage, _model: None)
+    asyncio.run(sender.use())
 
-ORIGIN = Origin({"service.name": "x"}, "sqlite", {"g": "google"})
+    def answer() -> None:
+        watch = recorder.watch()
+        watch.step("retrieval")
+        watch.found(f"Which key is {PLANTED}?", (_source("A quokka smiles."),))
+        watch.step("model", "g/first")
+        watch.asked(Prompt("first", (PromptMessage(Role.USER, "x" * 100),)))
+        watch.fell_back("g/first", "work/second")
+        watch.tell("stop", ["It ", "smiles."], [])
+        watch.ended(RequestRecord(watch.id, 1.0, "work", "second", Outcome.DONE, trace_id=watch.trace_id))
 
-
-def test_calls_of_tools_are_told_without_secrets() -> None:
-    """Arguments by the names the conventions have, keys by their names and their forms taken out."""
-    traces = Traces()
-    span = traces.begin("model", None, **{"gen_ai.provider.name": "g", "gen_ai.request.model": "m"})
-    call = ToolCall("c1", "search", {"q": "quokka", "api_key": "abc", "deep": [{"note": PLANTED}]})
-    span.more().calls = (call,)
-    span.more().prompt = Prompt("m", (PromptMessage(Role.TOOL, "found", call_id="c0"),))
-    span.end(Outcome.DONE)
-    body = encode([span], ORIGIN, contents=True)
-    [found] = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
-    told = facts(found.attributes)
-    assert told["gen_ai.provider.name"] == "gcp.gemini"
-    [answer] = json.loads(told["gen_ai.output.messages"])
-    assert answer["parts"] == [
-        {
-            "type": "tool_call",
-            "id": "c1",
-            "name": "search",
-            "arguments": {"q": "quokka", "api_key": "[removed]", "deep": [{"note": "[removed]"}]},
-        }
+    answer()
+    first = {span.name: span for span in _decoded(sender)}
+    assert list(first) == ["retrieval", "chat first", "chat second", "request"]
+    root = first["request"].span_id
+    assert [span.parent_span_id for span in first.values()] == [root, root, root, b""]
+    asked = facts(first["retrieval"].attributes)
+    assert asked["gen_ai.retrieval.query.text"] == "Which key is [removed]?"
+    [document] = json.loads(asked["gen_ai.retrieval.documents"])
+    assert (document["id"], document["content"]) == ("a.md", "A quokka smiles.")
+    [fallback] = first["chat first"].events
+    assert (fallback.name, facts(fallback.attributes)["gen_ai.request.model"]) == ("fallback", "second")
+    assert first["chat first"].status.code == 2
+    assert json.loads(facts(first["chat second"].attributes)["gen_ai.output.messages"])[0]["parts"] == [
+        {"type": "text", "content": "It smiles."}
     ]
-    assert json.loads(told["gen_ai.input.messages"])[0]["parts"] == [
-        {"type": "tool_call_response", "id": "c0", "response": "found"}
-    ]
-    assert b"quokka" not in encode([span], ORIGIN, contents=False)
+    monkeypatch.setattr(exporting, "MOST_CONTENTS", 50)
+    answer()
+    second = {span.name: facts(span.attributes) for span in _decoded(sender)}
+    assert "gen_ai.input.messages" not in second["chat first"]
+    assert "gen_ai.retrieval.documents" in second["retrieval"]
+    assert second["chat second"]["gen_ai.response.finish_reasons"] == ["stop"]
 
 
-def test_strange_values_make_no_trouble() -> None:
-    """Half a character, a number without end: the span is told all the same."""
-    span = Traces().begin(
-        "model", None, odd="\ud800 half", large=2**70, **{"gen_ai.request.model": "m\udfff"}
-    )
-    span.end()
-    assert b"half" in encode([span], ORIGIN, contents=True)
+def _source(text: str) -> Source:
+    return Source(1, "Notes", "a.md", "d1", 1, None, 0, len(text), text, 0.9)
 
 
-def test_headers_and_address() -> None:
-    """A token alone is sent as one; pairs are headers, percent-encoded as OpenTelemetry has it."""
-    assert headers_of("abcDEF123==", variable=False) == {"Authorization": "Bearer abcDEF123=="}
-    assert headers_of("x-key=a%20b,other=c", variable=False) == {"x-key": "a b", "other": "c"}
-    assert headers_of("Authorization=Basic%20YWJj==, bad name=1, x=%0A", variable=True) == {
-        "Authorization": "Basic YWJj=="
-    }
-    assert traces_url("http://h:4318") == traces_url("http://h:4318/") == "http://h:4318/v1/traces"
-    assert traces_url("http://h/otlp/v1/traces") == "http://h/otlp/v1/traces"
+def _decoded(sender: Sender) -> list[Any]:
+    """What waits in the queue, as it would be sent."""
+    waiting = sender.export._waiting
+    body = encode([waiting.popleft() for _ in range(len(waiting))], ORIGIN, contents=True)
+    sender.export._noted = 0
+    return list(ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans)
