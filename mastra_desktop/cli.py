@@ -3,53 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import gc
 import json
 import os
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from mastra_desktop import __version__
-from mastra_desktop.domain.chat import Message, MessageState
-from mastra_desktop.domain.errors import ConfigError, ErrorInfo, StorageError, describe
-from mastra_desktop.domain.replies import (
-    FallbackTaken,
-    ReplyEvent,
-    ReplyFailed,
-    ReplyFinished,
-    ReplyStarted,
-    RetryScheduled,
-    SourcesFound,
-    TextDelta,
-    Waiting,
+from mastra_desktop import (
+    __version__,
+    ask_command,
+    key_commands,
+    knowledge_commands,
+    operation_commands,
+    serve_command,
+    token_commands,
 )
-from mastra_desktop.key_commands import KeyCommands
-from mastra_desktop.knowledge_commands import KnowledgeCommands
-from mastra_desktop.operation_commands import OperationCommands
-from mastra_desktop.ops.logging import operation
+from mastra_desktop.command_line import (
+    CONFIG_REFUSED,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    over_core,
+    print_error,
+    print_json,
+    with_core,
+)
+from mastra_desktop.domain.chat import MessageState
+from mastra_desktop.domain.errors import ConfigError, StorageError, describe
 from mastra_desktop.ops.redaction import redact
-from mastra_desktop.ops.shutdown import LastResort
 from mastra_desktop.paths import Paths, find_paths
-from mastra_desktop.serve_command import LoopFactory, ServeCommand
-from mastra_desktop.services.as_json import (
-    check_json,
-    conversation_json,
-    error_json,
-    event_json,
-    message_json,
-)
-from mastra_desktop.services.fencing import SAID
-from mastra_desktop.token_commands import TokenCommands
+from mastra_desktop.services.as_json import check_json, conversation_json, message_json
 
 if TYPE_CHECKING:
-    from mastra_desktop.core import Access, Core
-
-DONE, FAILED, CONFIG_REFUSED, INTERRUPTED = 0, 1, 3, 130
+    from mastra_desktop.core import Core
 
 
 def run_command(argv: list[str], environ: Mapping[str, str] | None = None) -> int:
@@ -67,7 +55,7 @@ def run_command(argv: list[str], environ: Mapping[str, str] | None = None) -> in
         return FAILED
     except Exception as error:  # noqa: BLE001 - a bug is in the log, with its traceback: see open_core
         try:
-            _print_error(describe(error), as_json=args.json)
+            print_error(describe(error), as_json=args.json)
             sys.stdout.flush()  # what could not be written a moment ago must not fail once more at the end
         except OSError:
             _discard_output()
@@ -99,37 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     ask = commands.add_parser("ask", help="ask one question; the answer streams to standard output")
-    ask.add_argument("prompt", metavar="PROMPT", help="the question, or - to read it from standard input")
-    ask.add_argument(
-        "--model", default="", metavar="M", help="provider/model (default: the built-in local/default)"
-    )
-    ask.add_argument(
-        "--knowledge",
-        metavar="COLLECTION",
-        action="append",
-        help="answer from this collection; may be repeated, and the conversation remembers it",
-    )
-    ask.add_argument("--conversation", metavar="ID", help="go on with this conversation")
-    ask.add_argument("--temperature", type=_temperature, metavar="T", help="0 to 2")
-    cached = ask.add_mutually_exclusive_group()
-    cached.add_argument(
-        "--no-cache", dest="cached", action="store_false", default=None, help="ask anew in any case"
-    )
-    cached.add_argument(
-        "--cache",
-        dest="cached",
-        action="store_true",
-        help="take a kept answer also where the temperature is not 0",
-    )
-    ask.add_argument("--json", action="store_true", help="one event per line")
-    ask.set_defaults(run=_ask)
+    ask_command.add_to(ask)
 
     conversations = commands.add_parser("conversations", help="list, show or export conversations")
     verbs = conversations.add_subparsers(metavar="list|show|export", required=True)
     for verb, run, text in (
-        ("list", _list_conversations, "the newest first"),
-        ("show", _show_conversation, "its messages"),
-        ("export", _export_conversation, "as Markdown, or JSON with --json"),
+        ("list", over_core(_list_conversations), "the newest first"),
+        ("show", over_core(_show_conversation), "its messages"),
+        ("export", over_core(_export_conversation), "as Markdown, or JSON with --json"),
     ):
         sub = verbs.add_parser(verb, help=text)
         if verb != "list":
@@ -138,19 +103,17 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
 
     knowledge = commands.add_parser("knowledge", help="add documents, search in them, list or remove them")
-    KnowledgeCommands(_with_core, _print_json).add_to(knowledge)
+    knowledge_commands.add_to(knowledge)
 
     keys = commands.add_parser("keys", help="set, rotate, remove or list providers' keys")
-    KeyCommands(_with_core, _print_json, lambda error, as_json: _print_error(error, as_json=as_json)).add_to(
-        keys
-    )
+    key_commands.add_to(keys)
 
-    OperationCommands(_with_core, _print_json).add_to(commands)
+    operation_commands.add_to(commands)
     serve = commands.add_parser("serve", help="the core and its HTTP API without a window")
-    ServeCommand(_with_core).add_to(serve)
+    serve_command.add_to(serve)
 
     tokens = commands.add_parser("tokens", help="make, list or revoke tokens for the HTTP API")
-    TokenCommands(_with_core, _print_json).add_to(tokens)
+    token_commands.add_to(tokens)
 
     config = commands.add_parser("config", help="check or show the configuration")
     verbs = config.add_subparsers(metavar="check|show", required=True)
@@ -168,163 +131,38 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _temperature(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= float(text) <= 2:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text} is not possible; allowed is 0 to 2")
-
-
-# -- ask ---------------------------------------------------------------------------------------------
-
-
-def _ask(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-    prompt = _standard_input() if args.prompt == "-" else _without_surrogates(args.prompt)
-    show = _show_json if args.json else _TextOutput().show
-
-    async def run(core: Core) -> int:
-        started: ReplyStarted | None = None
-        state = MessageState.WRITING
-        chosen = [(await core.knowledge.collection(name)).id for name in args.knowledge or ()]
-        try:
-            answer = core.chat.reply(
-                prompt,
-                conversation_id=args.conversation,
-                model_id=args.model,
-                temperature=args.temperature,
-                cached=args.cached,
-                knowledge=chosen or None,
-            )
-            async with aclosing(answer) as events:
-                async for event in events:
-                    if isinstance(event, ReplyStarted):
-                        started = event
-                    elif isinstance(event, ReplyFinished):
-                        state = event.state
-                    show(event)
-        except asyncio.CancelledError:  # Ctrl-C: what arrived is kept
-            if started is not None:
-                show(_finish_of(await core.conversations.message(started.message_id)))
-            return INTERRUPTED
-        return DONE if state is MessageState.DONE else FAILED
-
-    return _with_core(paths, environ, run, purpose="ask", access="own")
-
-
-def _finish_of(m: Message) -> ReplyFinished:
-    return ReplyFinished(
-        m.id,
-        m.finish_reason,
-        m.state,
-        m.usage,
-        m.model_id,
-        False,
-        m.first_token_ms,
-        m.total_ms or 0.0,
-        m.sources,
-        m.unsupported,
-    )
-
-
-def _show_json(event: ReplyEvent) -> None:
-    if (line := event_json(event)) is not None:
-        _print_json(line)
-
-
-class _TextOutput:
-    """The answer on standard output, what happens beside it on standard error, never on one line."""
-
-    def __init__(self) -> None:
-        self._in_line = False
-        self._note = ""  # told before the first text, unless that says the same
-
-    def show(self, event: ReplyEvent) -> None:
-        match event:
-            case TextDelta(text):
-                if self._note and text not in SAID:
-                    print(self._note, file=sys.stderr)
-                self._note = ""
-                sys.stdout.write(text)
-                sys.stdout.flush()
-                self._in_line = not text.endswith("\n")
-            case RetryScheduled(attempt, of, wait_s, reason):
-                self._end_line()
-                print(f"{reason} Trying again in {wait_s:.0f} s ({attempt} of {of}).", file=sys.stderr)
-            case Waiting(wait_s, reason):
-                self._end_line()
-                print(f"{reason} Waiting {wait_s:.0f} s." if wait_s else reason, file=sys.stderr)
-            case FallbackTaken(_, to_id, reason):
-                self._end_line()
-                print(f"{reason} Switched to {to_id}.", file=sys.stderr)
-            case ReplyFailed(error):
-                self._end_line()
-                _print_error(error, as_json=False)
-            case SourcesFound(sources, notice):
-                if notice:
-                    print(notice, file=sys.stderr)
-                if not sources:
-                    self._note = SAID[0]
-            case ReplyFinished():
-                self._end_line()
-                self._list_sources(event)
-
-    def _list_sources(self, event: ReplyFinished) -> None:
-        """Those the answer cites, else what it was given."""
-        cited = [source for source in event.sources if source.cited]
-        if event.sources and event.state in (MessageState.DONE, MessageState.STOPPED):
-            print("\nSources:" if cited else "\nFound, but not cited:")
-            for source in cited or event.sources:
-                place = f", page {source.page}" if source.page else ""
-                print(f"[{source.n}] {source.document}{place} ({source.collection})")
-
-    def _end_line(self) -> None:
-        if self._in_line:
-            print(flush=True)
-        self._in_line = False
-
-
 # -- conversations -----------------------------------------------------------------------------------
 
 
-def _list_conversations(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-    async def run(core: Core) -> int:
-        found = await core.conversations.recent(limit=100_000)
-        if args.json:
-            _print_json({"conversations": [conversation_json(c) for c in found]})
-            return DONE
-        for c in found:
-            print(f"{c.id}  {_local_time(c.updated_at)}  {c.message_count:>4}  {c.title}")
-        return DONE
-
-    return _with_core(paths, environ, run)
-
-
-def _show_conversation(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-    async def run(core: Core) -> int:
-        branch = await core.conversations.whole(args.id)
-        if args.json:
-            shown = conversation_json(branch.conversation)
-            book = await core.prices.book()
-            _print_json(shown | {"messages": [message_json(m, book.cost_of(m)) for m in branch.messages]})
-            return DONE
-        for m in branch.messages:
-            state = "" if m.state is MessageState.DONE else f"  [{m.state}]"
-            print(f"{m.role}{'  ' + m.model_id if m.model_id else ''}  {_local_time(m.created_at)}{state}")
-            print(m.text + "\n")
-        return DONE
-
-    return _with_core(paths, environ, run)
-
-
-def _export_conversation(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
+async def _list_conversations(core: Core, args: argparse.Namespace) -> int:
+    found = await core.conversations.recent(limit=100_000)
     if args.json:
-        return _show_conversation(args, paths, environ)
-
-    async def run(core: Core) -> int:
-        sys.stdout.write(await core.conversations.export_markdown(args.id))
+        print_json({"conversations": [conversation_json(c) for c in found]})
         return DONE
+    for c in found:
+        print(f"{c.id}  {_local_time(c.updated_at)}  {c.message_count:>4}  {c.title}")
+    return DONE
 
-    return _with_core(paths, environ, run)
+
+async def _show_conversation(core: Core, args: argparse.Namespace) -> int:
+    branch = await core.conversations.whole(args.id)
+    if args.json:
+        shown = conversation_json(branch.conversation)
+        book = await core.prices.book()
+        print_json(shown | {"messages": [message_json(m, book.cost_of(m)) for m in branch.messages]})
+        return DONE
+    for m in branch.messages:
+        state = "" if m.state is MessageState.DONE else f"  [{m.state}]"
+        print(f"{m.role}{'  ' + m.model_id if m.model_id else ''}  {_local_time(m.created_at)}{state}")
+        print(m.text + "\n")
+    return DONE
+
+
+async def _export_conversation(core: Core, args: argparse.Namespace) -> int:
+    if args.json:
+        return await _show_conversation(core, args)
+    sys.stdout.write(await core.conversations.export_markdown(args.id))
+    return DONE
 
 
 # -- config, doctor ----------------------------------------------------------------------------------
@@ -336,7 +174,7 @@ def _check_config(args: argparse.Namespace, paths: Paths, environ: Mapping[str, 
     load(paths, environ)
     exists = paths.config.exists()
     if args.json:
-        _print_json({"ok": True, "file": str(paths.config), "exists": exists})
+        print_json({"ok": True, "file": str(paths.config), "exists": exists})
     else:
         print(f"The configuration is valid ({paths.config if exists else 'no file, defaults'}).")
     return DONE
@@ -348,7 +186,7 @@ def _show_config(args: argparse.Namespace, paths: Paths, environ: Mapping[str, s
     loaded = load(paths, environ)
     values: dict[str, Any] = _redacted(loaded.config.model_dump(mode="json"))
     if args.json:
-        _print_json({"file": str(paths.config), "config": values, "sources": dict(loaded.sources)})
+        print_json({"file": str(paths.config), "config": values, "sources": dict(loaded.sources)})
         return DONE
     for section, keys in values.items():
         for key, value in keys.items() if isinstance(keys, dict) else [("", keys)]:
@@ -372,7 +210,7 @@ def _doctor(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) 
 
     def show(report: Report) -> int:
         if args.json:
-            _print_json({"status": report.status, "checks": [check_json(c) for c in report.checks]})
+            print_json({"status": report.status, "checks": [check_json(c) for c in report.checks]})
         else:
             for c in report.checks:
                 print(f"{c.status:<10} {c.name:<14} {f'{c.detail} {c.remedy}'.strip()}")
@@ -382,70 +220,10 @@ def _doctor(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) 
         return show(await core.health.full())
 
     try:
-        return _with_core(paths, environ, run)
+        return with_core(paths, environ, run)
     except StorageError as error:  # the finding that keeps the others from being made
         found = f"{error.message} {error.hint}".strip()
         return show(Report((Check("database", Status.UNHEALTHY, 0.0, found),)))
-
-
-# -- the core under a command ------------------------------------------------------------------------
-
-
-def _with_core(
-    paths: Paths,
-    environ: Mapping[str, str],
-    run: Callable[[Core], Awaitable[int]],
-    *,
-    purpose: str = "read",
-    access: Access = "read",
-    loop_factory: LoopFactory | None = None,
-) -> int:
-    """Runs `run` over an open core; a command that only reads works beside the window that owns the home.
-
-    Ctrl-C and SIGTERM cancel it, so that it can keep what it has; one more makes closing hurry up.
-    """
-    gc.disable()  # importing makes a lot and leaves no garbage: a tenth of the start-up
-    from mastra_desktop.core import open_core
-
-    gc.enable()
-    gc.freeze()
-
-    last_resort = LastResort()
-    opened: list[Core] = []
-
-    async def work(core: Core) -> int:
-        return await run(core)
-
-    async def main() -> int:
-        task = asyncio.current_task()
-
-        def end() -> None:
-            last_resort.arm(INTERRUPTED)
-            if task is not None:
-                task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError):  # Windows: asyncio.run cancels for Ctrl-C by itself
-                asyncio.get_running_loop().add_signal_handler(number, end)
-        try:
-            with operation(purpose):
-                async with open_core(paths, environ, purpose=purpose, access=access) as core:
-                    opened.append(core)
-                    code = FAILED
-                    try:
-                        code = await asyncio.shield(core.shutdown.start(work(core)))
-                        return code
-                    finally:
-                        last_resort.arm(code)
-        except asyncio.CancelledError:
-            return INTERRUPTED
-
-    try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(main())
-    finally:
-        if not any(core.shutdown.hangs for core in opened):
-            last_resort.disarm()
 
 
 # -- standard input and output -----------------------------------------------------------------------
@@ -465,27 +243,6 @@ def _discard_output() -> None:
     """What is still in the buffer would fail once more when Python ends."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _standard_input() -> str:
-    """All of it. Bytes that are not UTF-8 become U+FFFD."""
-    return sys.stdin.buffer.read().decode("utf-8-sig", "replace") if sys.stdin else ""
-
-
-def _without_surrogates(argument: str) -> str:
-    """An argument's bytes that are not UTF-8 become U+FFFD, as on standard input."""
-    return os.fsencode(argument).decode("utf-8", "replace")
-
-
-def _print_error(error: ErrorInfo, *, as_json: bool) -> None:
-    if as_json:
-        _print_json({"error": error_json(error)})
-    else:
-        print(" ".join(part for part in (error.message, error.hint) if part), file=sys.stderr, flush=True)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
 def _local_time(seconds: float) -> str:

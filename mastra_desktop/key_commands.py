@@ -6,9 +6,10 @@ import argparse
 import dataclasses
 import getpass
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mastra_desktop.command_line import over_core, print_error, print_json, with_core
 from mastra_desktop.domain.errors import BadRequest, ErrorInfo, StorageError
 from mastra_desktop.paths import Paths
 from mastra_desktop.services.keys import MOST_CHARACTERS, check_provider_id, clean_key
@@ -17,109 +18,94 @@ if TYPE_CHECKING:
     from mastra_desktop.core import Core
     from mastra_desktop.services.keys import KeyState
 
-WithCore = Callable[[Paths, Mapping[str, str], Callable[["Core"], Awaitable[int]]], int]
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="set|rotate|remove|list", required=True)
+    for verb, run, text in (
+        ("set", _set, "keep the key that comes on standard input"),
+        ("rotate", _rotate, "the same, if the provider accepts the new key"),
+        ("remove", over_core(_remove), "forget the key"),
+        ("list", over_core(_list), "where each key is kept, and how it ends"),
+    ):
+        sub = verbs.add_parser(verb, help=text)
+        if verb != "list":
+            sub.add_argument("provider", metavar="PROVIDER")
+        sub.add_argument("--json", action="store_true")
+        sub.set_defaults(run=run, keeps_arguments_secret=True)
 
 
-class KeyCommands:
-    """`with_core` runs a coroutine over an open core; the other two print as every command does."""
+def _set(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
+    check_provider_id(args.provider)
+    key = _read_key(args.provider)
 
-    def __init__(
-        self,
-        with_core: WithCore,
-        print_json: Callable[[dict[str, Any]], None],
-        print_error: Callable[[ErrorInfo, bool], None],
-    ) -> None:
-        self._with_core = with_core
-        self._print_json = print_json
-        self._print_error = print_error
+    async def run(core: Core) -> int:
+        state = await _kept(core, await core.keys.set(args.provider, key))
+        _tell(state, as_json=args.json)
+        return 0
 
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        verbs = parser.add_subparsers(metavar="set|rotate|remove|list", required=True)
-        for verb, run, text in (
-            ("set", self._set, "keep the key that comes on standard input"),
-            ("rotate", self._rotate, "the same, if the provider accepts the new key"),
-            ("remove", self._remove, "forget the key"),
-            ("list", self._list, "where each key is kept, and how it ends"),
-        ):
-            sub = verbs.add_parser(verb, help=text)
-            if verb != "list":
-                sub.add_argument("provider", metavar="PROVIDER")
-            sub.add_argument("--json", action="store_true")
-            sub.set_defaults(run=run, keeps_arguments_secret=True)
+    return with_core(paths, environ, run)
 
-    def _set(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        check_provider_id(args.provider)
-        key = _read_key(args.provider)
 
-        async def run(core: Core) -> int:
-            state = await self._kept(core, await core.keys.set(args.provider, key))
-            self._tell(state, as_json=args.json)
-            return 0
+def _rotate(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
+    check_provider_id(args.provider)
+    key = _read_key(args.provider)
 
-        return self._with_core(paths, environ, run)
+    async def run(core: Core) -> int:
+        test = await core.keys.rotate(args.provider, key)
+        if test.error:
+            hint = f"The old key was kept. {test.hint}".strip()
+            print_error(ErrorInfo(test.error_code, test.error, hint), as_json=args.json)
+            return 1
+        _tell(await _kept(core, await core.keys.state(args.provider)), as_json=args.json)
+        return 0
 
-    def _rotate(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        check_provider_id(args.provider)
-        key = _read_key(args.provider)
+    return with_core(paths, environ, run)
 
-        async def run(core: Core) -> int:
-            test = await core.keys.rotate(args.provider, key)
-            if test.error:
-                hint = f"The old key was kept. {test.hint}".strip()
-                self._print_error(ErrorInfo(test.error_code, test.error, hint), args.json)
-                return 1
-            self._tell(await self._kept(core, await core.keys.state(args.provider)), as_json=args.json)
-            return 0
 
-        return self._with_core(paths, environ, run)
+async def _remove(core: Core, args: argparse.Namespace) -> int:
+    await _ask_for_locked_file(core)
+    left = await core.keys.remove(args.provider)
+    if args.json:
+        print_json({"removed": args.provider})
+    elif left.source:
+        print(f"The key was removed. {args.provider} still has one in {left.kept_in}.")
+    else:
+        print("The key was removed.")
+    return 0
 
-    def _remove(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            await _ask_for_locked_file(core)
-            left = await core.keys.remove(args.provider)
-            if args.json:
-                self._print_json({"removed": args.provider})
-            elif left.source:
-                print(f"The key was removed. {args.provider} still has one in {left.kept_in}.")
-            else:
-                print("The key was removed.")
-            return 0
 
-        return self._with_core(paths, environ, run)
-
-    def _list(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            await _ask_for_locked_file(core)
-            states = await core.keys.kept()
-            if (await core.keys.store()).has_locked_file:
-                print("The file of keys is locked: set MASTRA_PASSPHRASE to open it.", file=sys.stderr)
-            if args.json:
-                self._print_json({"keys": [_as_json(state) for state in states]})
-            else:
-                for state in states:
-                    print(_as_text(state))
-            return 0
-
-        return self._with_core(paths, environ, run)
-
-    async def _kept(self, core: Core, state: KeyState) -> KeyState:
-        """The key's state once it outlives this command. Raises StorageError where nothing can keep it."""
-        if state.source != "memory":
-            return state
-        if _is_typed():
-            await core.keys.unlock(_ask_passphrase((await core.keys.store()).has_locked_file))
-            return await core.keys.state(state.provider_id)
-        raise StorageError(
-            "The key could not be kept: there is no keyring here, or it is locked.",
-            hint="Set MASTRA_PASSPHRASE to keep keys in a file encrypted under that passphrase, "
-            "or set the provider's variable in the environment.",
-        )
-
-    def _tell(self, state: KeyState, *, as_json: bool) -> None:
-        if as_json:
-            self._print_json(_as_json(state))
-        else:
+async def _list(core: Core, args: argparse.Namespace) -> int:
+    await _ask_for_locked_file(core)
+    states = await core.keys.kept()
+    if (await core.keys.store()).has_locked_file:
+        print("The file of keys is locked: set MASTRA_PASSPHRASE to open it.", file=sys.stderr)
+    if args.json:
+        print_json({"keys": [_as_json(state) for state in states]})
+    else:
+        for state in states:
             print(_as_text(state))
+    return 0
+
+
+async def _kept(core: Core, state: KeyState) -> KeyState:
+    """The key's state once it outlives this command. Raises StorageError where nothing can keep it."""
+    if state.source != "memory":
+        return state
+    if _is_typed():
+        await core.keys.unlock(_ask_passphrase((await core.keys.store()).has_locked_file))
+        return await core.keys.state(state.provider_id)
+    raise StorageError(
+        "The key could not be kept: there is no keyring here, or it is locked.",
+        hint="Set MASTRA_PASSPHRASE to keep keys in a file encrypted under that passphrase, "
+        "or set the provider's variable in the environment.",
+    )
+
+
+def _tell(state: KeyState, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_json(state))
+    else:
+        print(_as_text(state))
 
 
 def _as_json(state: KeyState) -> dict[str, Any]:

@@ -4,190 +4,155 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from mastra_desktop.command_line import over_core, print_json
 from mastra_desktop.domain.errors import ErrorInfo, NotFound
 from mastra_desktop.domain.events import BusEvent, EmbedderChanged
 from mastra_desktop.domain.knowledge import Collection, Document, DocumentState, SearchMode
-from mastra_desktop.paths import Paths
 from mastra_desktop.services.as_json import collection_json, document_json, search_json, step_json
 
 if TYPE_CHECKING:
-    from mastra_desktop.core import Access, Core
+    from mastra_desktop.core import Core
 
 SETTLED = (DocumentState.READY, DocumentState.FAILED)
 _MOST_NAMES = 20  # in a sentence that says what there is
 
 
-class WithCore(Protocol):
-    """Runs a coroutine over an open core."""
+def add_to(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="add|search|list|remove|reindex|retry", required=True)
+    add = verbs.add_parser("add", help="add files and folders, and wait until they are ready")
+    add.add_argument("collection", metavar="COLLECTION", help="it is made when there is none")
+    add.add_argument("paths", metavar="PATH", nargs="+", type=Path)
+    search = verbs.add_parser("search", help="the passages that answer a question best")
+    search.add_argument("collection", metavar="COLLECTION")
+    search.add_argument("query", metavar="QUERY")
+    search.add_argument("-k", type=_count, default=10, metavar="N", help="how many (default 10)")
+    modes = [mode.value for mode in SearchMode]
+    search.add_argument("--mode", choices=modes, default="hybrid", help="what decides (default hybrid)")
+    listing = verbs.add_parser("list", help="the collections, or the documents of one")
+    listing.add_argument("collection", metavar="COLLECTION", nargs="?")
+    remove = verbs.add_parser("remove", help="remove a collection, or a document of it")
+    remove.add_argument("collection", metavar="COLLECTION")
+    remove.add_argument("document", metavar="DOCUMENT", nargs="?")
+    reindex = verbs.add_parser("reindex", help="compute the meaning of every passage again")
+    reindex.add_argument("collection", metavar="COLLECTION")
+    retry = verbs.add_parser("retry", help="try the documents that failed again")
+    retry.add_argument("collection", metavar="COLLECTION")
+    for sub, run in (
+        (add, over_core(_add, purpose="knowledge add", access="own")),
+        (search, over_core(_search)),
+        (listing, over_core(_list)),
+        (remove, over_core(_remove, purpose="knowledge remove", access="own")),
+        (reindex, over_core(_reindex, purpose="knowledge reindex", access="own")),
+        (retry, over_core(_retry, purpose="knowledge retry", access="own")),
+    ):
+        sub.add_argument("--json", action="store_true")
+        sub.set_defaults(run=run)
 
-    def __call__(
-        self,
-        paths: Paths,
-        environ: Mapping[str, str],
-        run: Callable[[Core], Awaitable[int]],
-        *,
-        purpose: str = ...,
-        access: Access = ...,
-    ) -> int: ...
+
+async def _add(core: Core, args: argparse.Namespace) -> int:
+    collection = await _found_or_made(core, args.collection)
+    # Nobody is asked: another file of the same name is another document.
+    added = await core.knowledge.add(collection.id, args.paths, on_same_name="keep_both")
+    steps = _Steps(as_json=args.json)
+    for path, error in added.refused:
+        steps.refuse(path.name or str(path), error)
+    # What an earlier command left unfinished goes on, and is waited for.
+    unfinished = {
+        document.source: document
+        for document in await core.knowledge.documents(collection.id)
+        if document.state not in SETTLED
+    }
+    waiting = list(added.documents)
+    for path in added.unchanged:
+        if document := unfinished.get(str(path)):
+            waiting.append(document)
+        else:
+            steps.skip(path.name)
+    for document in waiting:
+        steps.show(document)
+    await _follow(core, steps, [document.id for document in waiting])
+    return 1 if steps.failed else 0
 
 
-class KnowledgeCommands:
-    """`with_core` runs a coroutine over an open core; `print_json` prints as every command does."""
+async def _reindex(core: Core, args: argparse.Namespace) -> int:
+    collection = await core.knowledge.collection(args.collection)
+    before = await core.knowledge.documents(collection.id)
+    ids = [document.id for document in before if document.state is not DocumentState.FAILED]
+    await core.knowledge.reindex(collection.id)
+    steps = _Steps(as_json=args.json)
+    await _follow(core, steps, ids)
+    return 1 if steps.failed else 0
 
-    def __init__(self, with_core: WithCore, print_json: Callable[[dict[str, Any]], None]) -> None:
-        self._with_core = with_core
-        self._print_json = print_json
 
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        verbs = parser.add_subparsers(metavar="add|search|list|remove|reindex|retry", required=True)
-        add = verbs.add_parser("add", help="add files and folders, and wait until they are ready")
-        add.add_argument("collection", metavar="COLLECTION", help="it is made when there is none")
-        add.add_argument("paths", metavar="PATH", nargs="+", type=Path)
-        search = verbs.add_parser("search", help="the passages that answer a question best")
-        search.add_argument("collection", metavar="COLLECTION")
-        search.add_argument("query", metavar="QUERY")
-        search.add_argument("-k", type=_count, default=10, metavar="N", help="how many (default 10)")
-        modes = [mode.value for mode in SearchMode]
-        search.add_argument("--mode", choices=modes, default="hybrid", help="what decides (default hybrid)")
-        listing = verbs.add_parser("list", help="the collections, or the documents of one")
-        listing.add_argument("collection", metavar="COLLECTION", nargs="?")
-        remove = verbs.add_parser("remove", help="remove a collection, or a document of it")
-        remove.add_argument("collection", metavar="COLLECTION")
-        remove.add_argument("document", metavar="DOCUMENT", nargs="?")
-        reindex = verbs.add_parser("reindex", help="compute the meaning of every passage again")
-        reindex.add_argument("collection", metavar="COLLECTION")
-        retry = verbs.add_parser("retry", help="try the documents that failed again")
-        retry.add_argument("collection", metavar="COLLECTION")
-        for sub, run in (
-            (add, self._add),
-            (search, self._search),
-            (listing, self._list),
-            (remove, self._remove),
-            (reindex, self._reindex),
-            (retry, self._retry),
-        ):
-            sub.add_argument("--json", action="store_true")
-            sub.set_defaults(run=run)
+async def _retry(core: Core, args: argparse.Namespace) -> int:
+    collection = await core.knowledge.collection(args.collection)
+    steps = _Steps(as_json=args.json)
+    await _follow(core, steps, await core.knowledge.retry_failed(collection.id))
+    return 1 if steps.failed else 0
 
-    def _add(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            collection = await _found_or_made(core, args.collection)
-            # Nobody is asked: another file of the same name is another document.
-            added = await core.knowledge.add(collection.id, args.paths, on_same_name="keep_both")
-            steps = _Steps(self._print_json if args.json else None)
-            for path, error in added.refused:
-                steps.refuse(path.name or str(path), error)
-            # What an earlier command left unfinished goes on, and is waited for.
-            unfinished = {
-                document.source: document
-                for document in await core.knowledge.documents(collection.id)
-                if document.state not in SETTLED
-            }
-            waiting = list(added.documents)
-            for path in added.unchanged:
-                if document := unfinished.get(str(path)):
-                    waiting.append(document)
-                else:
-                    steps.skip(path.name)
-            for document in waiting:
-                steps.show(document)
-            await _follow(core, steps, [document.id for document in waiting])
-            return 1 if steps.failed else 0
 
-        return self._with_core(paths, environ, run, purpose="knowledge add", access="own")
+async def _search(core: Core, args: argparse.Namespace) -> int:
+    collection = await core.knowledge.collection(args.collection)
+    mode = SearchMode(args.mode)
+    result = await core.knowledge.search([collection.id], args.query, k=args.k, mode=mode)
+    if result.notice:
+        print(result.notice, file=sys.stderr)
+    if args.json:
+        print_json(search_json(result))
+        return 0
+    if not result.relevant:
+        print("Nothing found seems to answer this. The nearest:", file=sys.stderr)
+    for hit in result.hits:
+        page = f", page {hit.passage.page}" if hit.passage.page else ""
+        print(f"{hit.rank}. {hit.document.name}{page}  ({hit.score:.2f})")
+        print(f"{hit.passage.text.strip()}\n")
+    return 0
 
-    def _reindex(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            collection = await core.knowledge.collection(args.collection)
-            before = await core.knowledge.documents(collection.id)
-            ids = [document.id for document in before if document.state is not DocumentState.FAILED]
-            await core.knowledge.reindex(collection.id)
-            steps = _Steps(self._print_json if args.json else None)
-            await _follow(core, steps, ids)
-            return 1 if steps.failed else 0
 
-        return self._with_core(paths, environ, run, purpose="knowledge reindex", access="own")
-
-    def _retry(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            collection = await core.knowledge.collection(args.collection)
-            steps = _Steps(self._print_json if args.json else None)
-            await _follow(core, steps, await core.knowledge.retry_failed(collection.id))
-            return 1 if steps.failed else 0
-
-        return self._with_core(paths, environ, run, purpose="knowledge retry", access="own")
-
-    def _search(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            collection = await core.knowledge.collection(args.collection)
-            mode = SearchMode(args.mode)
-            result = await core.knowledge.search([collection.id], args.query, k=args.k, mode=mode)
-            if result.notice:
-                print(result.notice, file=sys.stderr)
-            if args.json:
-                self._print_json(search_json(result))
-                return 0
-            if not result.relevant:
-                print("Nothing found seems to answer this. The nearest:", file=sys.stderr)
-            for hit in result.hits:
-                page = f", page {hit.passage.page}" if hit.passage.page else ""
-                print(f"{hit.rank}. {hit.document.name}{page}  ({hit.score:.2f})")
-                print(f"{hit.passage.text.strip()}\n")
+async def _list(core: Core, args: argparse.Namespace) -> int:
+    if args.collection is None:
+        collections = await core.knowledge.collections()
+        if args.json:
+            print_json({"collections": [collection_json(c) for c in collections]})
             return 0
+        for c in collections:
+            print(f"{c.id}  {c.documents:>5} documents  {c.passages:>7} passages  {c.name}")
+        return 0
+    collection = await core.knowledge.collection(args.collection)
+    documents = await core.knowledge.documents(collection.id)
+    if args.json:
+        print_json({"documents": [document_json(d) for d in documents]})
+        return 0
+    for d in documents:
+        print(f"{d.id}  {d.state:<9}  {d.passages:>6} passages  {d.name}  {_reason(d.error)}".rstrip())
+    return 0
 
-        return self._with_core(paths, environ, run)
 
-    def _list(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            if args.collection is None:
-                collections = await core.knowledge.collections()
-                if args.json:
-                    self._print_json({"collections": [collection_json(c) for c in collections]})
-                    return 0
-                for c in collections:
-                    print(f"{c.id}  {c.documents:>5} documents  {c.passages:>7} passages  {c.name}")
-                return 0
-            collection = await core.knowledge.collection(args.collection)
-            documents = await core.knowledge.documents(collection.id)
-            if args.json:
-                self._print_json({"documents": [document_json(d) for d in documents]})
-                return 0
-            for d in documents:
-                print(
-                    f"{d.id}  {d.state:<9}  {d.passages:>6} passages  {d.name}  {_reason(d.error)}".rstrip()
-                )
-            return 0
-
-        return self._with_core(paths, environ, run)
-
-    def _remove(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            collection = await core.knowledge.collection(args.collection)
-            if args.document is None:
-                await core.knowledge.remove_collection(collection.id)
-                name = collection.name
-            else:
-                document = _chosen(await core.knowledge.documents(collection.id), args.document)
-                await core.knowledge.remove(document.id)
-                name = document.name
-            if args.json:
-                self._print_json({"removed": name})
-            else:
-                print(f"{name} was removed.")
-            return 0
-
-        return self._with_core(paths, environ, run, purpose="knowledge remove", access="own")
+async def _remove(core: Core, args: argparse.Namespace) -> int:
+    collection = await core.knowledge.collection(args.collection)
+    if args.document is None:
+        await core.knowledge.remove_collection(collection.id)
+        name = collection.name
+    else:
+        document = _chosen(await core.knowledge.documents(collection.id), args.document)
+        await core.knowledge.remove(document.id)
+        name = document.name
+    if args.json:
+        print_json({"removed": name})
+    else:
+        print(f"{name} was removed.")
+    return 0
 
 
 class _Steps:
     """What becomes of documents: a line for each step. `failed` once one of them has."""
 
-    def __init__(self, print_json: Callable[[dict[str, Any]], None] | None) -> None:
-        self._print_json = print_json
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
         self._last: dict[str, dict[str, Any]] = {}
         self._told: dict[str, str] = {}  # the state a person was told, by document
         self.failed = False
@@ -210,8 +175,8 @@ class _Steps:
 
     def _tell(self, step: dict[str, Any], key: str, document: Document | None = None) -> None:
         self.failed = self.failed or step["state"] == DocumentState.FAILED
-        if self._print_json:
-            self._print_json(step)
+        if self._as_json:
+            print_json(step)
             return
         if self._told.get(key) == step["state"]:
             return  # people are told the state, not each batch

@@ -8,76 +8,52 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from mastra_desktop.command_line import LoopFactory, over_core
 from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.ops import garbage
-from mastra_desktop.paths import Paths
 
 if TYPE_CHECKING:
-    from mastra_desktop.core import Access, Core
-
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+    from mastra_desktop.core import Core
 
 
-class WithCore(Protocol):
-    """Runs a coroutine over an open core."""
-
-    def __call__(
-        self,
-        paths: Paths,
-        environ: Mapping[str, str],
-        run: Callable[[Core], Awaitable[int]],
-        *,
-        purpose: str = ...,
-        access: Access = ...,
-        loop_factory: LoopFactory | None = ...,
-    ) -> int: ...
+def add_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ready-file",
+        type=Path,
+        metavar="FILE",
+        help="gets {url, pid} once requests are answered, and goes at the end",
+    )
+    run = over_core(_serve, purpose="serve", access="own", loop_factory=_loop_factory)
+    parser.set_defaults(run=run, json=False)
 
 
-class ServeCommand:
-    def __init__(self, with_core: WithCore) -> None:
-        self._with_core = with_core
+async def _serve(core: Core, args: argparse.Namespace) -> int:
+    ended = asyncio.Event()
 
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "--ready-file",
-            type=Path,
-            metavar="FILE",
-            help="gets {url, pid} once requests are answered, and goes at the end",
-        )
-        parser.set_defaults(run=self._serve, json=False)
+    def end() -> None:
+        if ended.is_set():
+            core.shutdown.hurry()
+        ended.set()
 
-    def _serve(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            ended = asyncio.Event()
-
-            def end() -> None:
-                if ended.is_set():
-                    core.shutdown.hurry()
-                ended.set()
-
-            with suppress(NotImplementedError):  # Windows has no SIGTERM to wait for
-                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
-            url = await core.api.serve()
-            await core.knowledge.start()
-            garbage.look_less()
-            with _ready_file(args.ready_file, url):
-                print(f"Mastra Desktop answers at {url}", flush=True)
-                if not await core.tokens.all():
-                    print(
-                        "No token has been made yet: mastra-desktop tokens create --role operator",
-                        file=sys.stderr,
-                    )
-                await ended.wait()
-            return 0
-
-        return self._with_core(
-            paths, environ, run, purpose="serve", access="own", loop_factory=_loop_factory()
-        )
+    with suppress(NotImplementedError):  # Windows has no SIGTERM to wait for
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    url = await core.api.serve()
+    await core.knowledge.start()
+    garbage.look_less()
+    with _ready_file(args.ready_file, url):
+        print(f"Mastra Desktop answers at {url}", flush=True)
+        if not await core.tokens.all():
+            print(
+                "No token has been made yet: mastra-desktop tokens create --role operator",
+                file=sys.stderr,
+            )
+        await ended.wait()
+    return 0
 
 
 def _loop_factory() -> LoopFactory | None:

@@ -4,74 +4,58 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mastra_desktop.command_line import over_core, print_json
 from mastra_desktop.domain.tokens import ApiToken, TokenRole
-from mastra_desktop.paths import Paths
 from mastra_desktop.services.as_json import token_json
 
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
 
-WithCore = Callable[[Paths, Mapping[str, str], Callable[["Core"], Awaitable[int]]], int]
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="create|list|revoke", required=True)
+    create = verbs.add_parser("create", help="make a token; it is shown once")
+    create.add_argument("--role", required=True, choices=[role.value for role in TokenRole])
+    create.add_argument("--name", default="", metavar="N", help="what it is for")
+    create.add_argument("--days", type=_days, metavar="N", help="until it expires (default: never)")
+    listing = verbs.add_parser("list", help="the tokens, without the tokens themselves")
+    revoke = verbs.add_parser("revoke", help="let nobody in with it any more")
+    revoke.add_argument("id", metavar="ID")
+    for sub, run in ((create, over_core(_create)), (listing, over_core(_list)), (revoke, over_core(_revoke))):
+        sub.add_argument("--json", action="store_true")
+        sub.set_defaults(run=run)
 
 
-class TokenCommands:
-    """`with_core` runs a coroutine over an open core; `print_json` prints as every command does."""
+async def _create(core: Core, args: argparse.Namespace) -> int:
+    made = await core.tokens.create(TokenRole(args.role), args.name, args.days)
+    if args.json:
+        print_json({"token": made.secret} | token_json(made.token))
+        return 0
+    print(made.secret)
+    print(f"Keep it: it is not shown again. Its id is {made.token.id}.", file=sys.stderr)
+    return 0
 
-    def __init__(self, with_core: WithCore, print_json: Callable[[dict[str, Any]], None]) -> None:
-        self._with_core = with_core
-        self._print_json = print_json
 
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        verbs = parser.add_subparsers(metavar="create|list|revoke", required=True)
-        create = verbs.add_parser("create", help="make a token; it is shown once")
-        create.add_argument("--role", required=True, choices=[role.value for role in TokenRole])
-        create.add_argument("--name", default="", metavar="N", help="what it is for")
-        create.add_argument("--days", type=_days, metavar="N", help="until it expires (default: never)")
-        listing = verbs.add_parser("list", help="the tokens, without the tokens themselves")
-        revoke = verbs.add_parser("revoke", help="let nobody in with it any more")
-        revoke.add_argument("id", metavar="ID")
-        for sub, run in ((create, self._create), (listing, self._list), (revoke, self._revoke)):
-            sub.add_argument("--json", action="store_true")
-            sub.set_defaults(run=run)
+async def _list(core: Core, args: argparse.Namespace) -> int:
+    found = await core.tokens.all()
+    if args.json:
+        print_json({"tokens": [token_json(token) for token in found]})
+        return 0
+    for token in found:
+        print(_as_text(token))
+    return 0
 
-    def _create(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            made = await core.tokens.create(TokenRole(args.role), args.name, args.days)
-            if args.json:
-                self._print_json({"token": made.secret} | token_json(made.token))
-                return 0
-            print(made.secret)
-            print(f"Keep it: it is not shown again. Its id is {made.token.id}.", file=sys.stderr)
-            return 0
 
-        return self._with_core(paths, environ, run)
-
-    def _list(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            found = await core.tokens.all()
-            if args.json:
-                self._print_json({"tokens": [token_json(token) for token in found]})
-                return 0
-            for token in found:
-                print(_as_text(token))
-            return 0
-
-        return self._with_core(paths, environ, run)
-
-    def _revoke(self, args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) -> int:
-        async def run(core: Core) -> int:
-            gone = await core.tokens.revoke(args.id)
-            if args.json:
-                self._print_json({"revoked": gone.id})
-            else:
-                print(f"The token {gone.id} was revoked.")
-            return 0
-
-        return self._with_core(paths, environ, run)
+async def _revoke(core: Core, args: argparse.Namespace) -> int:
+    gone = await core.tokens.revoke(args.id)
+    if args.json:
+        print_json({"revoked": gone.id})
+    else:
+        print(f"The token {gone.id} was revoked.")
+    return 0
 
 
 def _as_text(token: ApiToken) -> str:

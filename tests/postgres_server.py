@@ -18,6 +18,8 @@ from typing import Self
 
 import psycopg
 
+from tests.server_process import free_port
+
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[4]))
 PROGRAMS = _FOUND[-1].parent if _FOUND else None
 _OPTIONS = "-c fsync={fsync} -c max_connections=60 -c shared_buffers=64MB -c listen_addresses=127.0.0.1"
@@ -27,9 +29,7 @@ class PostgresServer:
     """Runs inside `with`. It is no child of this process, and never runs as root, which it refuses to."""
 
     def __init__(self, *, fsync: bool = False) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="mastra-postgres-"))
         self._data = self._folder / "data"
         self._options = _OPTIONS.format(fsync="on" if fsync else "off") + f" -k {self._folder}"

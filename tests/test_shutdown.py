@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -13,7 +14,8 @@ import pytest
 from mastra_desktop.core import Core, open_core
 from mastra_desktop.domain.chat import MessageState
 from mastra_desktop.domain.errors import ReplyCancelled
-from mastra_desktop.domain.replies import ReplyEvent, ReplyStarted, TextDelta
+from mastra_desktop.domain.models import ModelInfo, ProviderTest
+from mastra_desktop.domain.replies import Prompt, ProviderEvent, ReplyEvent, ReplyStarted, TextDelta
 from mastra_desktop.engine import Engine
 from mastra_desktop.paths import find_paths
 from tests.cores import core_over, make_home
@@ -74,3 +76,63 @@ def test_a_hundred_streams(tmp_path: Path) -> None:
         print(f"closed with {STREAMS} streams in {took_s:.2f} s")
         assert took_s < WITHIN_S
         asyncio.run(look(home))
+
+
+class Stubborn:
+    """A provider that says something, and whose stream does not let go when it is closed."""
+
+    id = "stubborn"
+    on_this_computer = True
+    context_tokens: int | None = None
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[ProviderEvent]:
+        yield TextDelta("what was said")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(60)
+
+    async def models(self) -> list[ModelInfo]:
+        return []
+
+    async def test(self, *, tools: bool = True) -> ProviderTest:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.mark.slow
+def test_a_stream_that_does_not_let_go(tmp_path: Path) -> None:
+    """Its answer is stored all the same, as stopped, and what was cut off is named in the log."""
+    seen: list[str] = []
+
+    async def run(home: Path) -> float:
+        async with core_over(home) as core:
+            await core.registry.replace([Stubborn()])
+
+            async def ask() -> None:
+                async for event in core.chat.reply("question", model_id="stubborn/x"):
+                    if isinstance(event, ReplyStarted):
+                        seen.append(event.message_id)
+                    elif isinstance(event, TextDelta):
+                        said.set()
+
+            said = asyncio.Event()
+            core.shutdown.start(ask())
+            await asyncio.wait_for(said.wait(), 5)
+            begun = time.perf_counter()
+        return time.perf_counter() - begun
+
+    async def look(home: Path) -> None:
+        async with core_over(home) as core:
+            kept = await core.conversations.message(seen[0])
+            assert (kept.state, kept.text) == (MessageState.STOPPED, "what was said")
+            assert core.interrupted == 0
+
+    with ScriptedProvider() as server:
+        home = make_home(tmp_path, server.base_url)
+        assert asyncio.run(run(home)) < WITHIN_S
+        asyncio.run(look(home))
+    lines = [json.loads(line) for line in (home / "logs" / "mastra.log").read_text("utf-8").splitlines()]
+    assert [line.get("cut_off") for line in lines if line["event"] == "closed"] == [["answers"], None]
