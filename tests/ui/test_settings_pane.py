@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QLocale, QPoint, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from mastra_desktop.core import Core
 from mastra_desktop.domain.replies import TextDelta
 from mastra_desktop.paths import Paths
 from mastra_desktop.providers import kinds as provider_kinds
@@ -230,15 +229,6 @@ def test_search_leads_to_a_providers_setting(live: Live, qtbot: QtBot, server: S
     made.search.setText("add a provider")
     QTest.keyClick(made.search, Qt.Key.Key_Return)
     assert made.providers.add_button.hasFocus()
-
-
-def test_storage_tells_where_things_are(live: Live, qtbot: QtBot) -> None:
-    """Data folder, log and the place of keys are told as they are here."""
-    made = pane(live, qtbot)
-    made.open("storage")
-    assert made.data.keys.words.text().startswith(
-        "Keys are kept until you quit: no system keyring was found."
-    )
 
 
 @pytest.mark.slow
@@ -465,50 +455,3 @@ def test_asking_servers_ends_with_the_page(live: Live, qtbot: QtBot) -> None:
         made.deleteLater()
         live.until(lambda: not live.tasks.running("settings-provider-status"))
         live.settle()
-
-
-def test_storage_where_the_database_is_named(qapp: QApplication, home: Paths, qtbot: QtBot) -> None:
-    """Backups, restoring and checking work on the data folder's own file only, so they are not offered."""
-    home.home.mkdir(parents=True, exist_ok=True)
-    other = home.home.parent / "other.db"
-    home.config.write_text(f'[database]\nurl = "sqlite:///{other}"\n', "utf-8")
-    with live_core(qapp, home) as live:
-        made = pane(live, qtbot)
-        made.open("storage")
-        live.settle()
-        assert [row.title for row in made.data.rows if row.isVisible()][-2:] == ["Database", "Figures"]
-        assert not made.data.backups.isVisible()
-        assert not made.data.check.isVisible()
-        assert "Backups" not in [each.title for each in made.data.findable()]
-
-
-@pytest.mark.slow
-def test_storage_says_what_figures_take(live: Live, qtbot: QtBot, server: ScriptedProvider) -> None:
-    """Each kind with its rows, its size and how long it is kept, as the database has them; all together below."""
-    add(live, server)
-
-    async def ask(core: Core) -> None:
-        async for _ in core.chat.reply("Hello", model_id="team/normal"):
-            continue
-
-    live.run(live.engine.call(ask))
-    made = pane(live, qtbot)
-    made.open("storage")
-    live.until(lambda: len(made.data.figures.lines) == 8)
-    stored = live.run(live.engine.call(lambda core: core.telemetry.sizes()))
-    lines = {line[0]: line[1:] for line in made.data.figures.lines}
-    assert lines["Requests"][:2] == ("kept for 90 days, at most 1,000,000 rows", "1 row")
-    assert lines["Traces"][0] == "kept for 7 days, at most 200,000 rows"
-    assert lines["Figures by the minute"][0] == "kept for 7 days"
-    assert lines["Audit log"][0] == "kept for good"
-    assert lines["Requests"][2] == QLocale().formattedDataSize(stored["requests"].size_bytes, 1)
-    assert list(lines) == [
-        "Requests",
-        "Traces",
-        "Figures by the minute",
-        "Figures by the hour",
-        "Health checks",
-        "Audit log",
-        "Together",
-        "Whole database",
-    ]
