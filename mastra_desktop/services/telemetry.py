@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from mastra_desktop.store.database import Database
 
 SAMPLE_S = 5.0
-GATHER_S = 0.5  # from the first row of an answer that waits to all of them in the database
+GATHER_S = 0.25  # from the first row of an answer that waits to all of them in the database
 RING = 720  # samples: an hour
 COUNT_EVERY_S = 60.0
 PRUNE_EVERY_S = 3600.0
@@ -376,7 +376,7 @@ class TelemetryService:
             raise
 
     async def _keep_on(self) -> None:
-        """Keeps rows soon after they came, for ever: no more than half a second of them dies with this
+        """Keeps rows soon after they came, for ever: no more than a quarter of a second of them dies with this
         process. Those that a failing disk did not take go with the next."""
         while True:
             await self._to_keep.wait()

@@ -21,6 +21,7 @@ import orjson
 from httpx_aiohttp import AiohttpTransport
 
 from mastra_desktop.core import Core
+from mastra_desktop.ops import garbage
 from tests.bench.measuring import stand_in, tell
 from tests.cores import core_over, make_home
 
@@ -82,6 +83,7 @@ async def main(blocks: int) -> None:
         async with core_over(home) as core:
             cpu: dict[str, list[float]] = {"ours": [], "floor": []}
             wall: dict[str, list[float]] = {"ours": [], "floor": []}
+            garbage.look_less()  # as `serve` does; the floor gets it too
             for block in range(blocks + 1):
                 for name, run in (("floor", floor.turn), ("ours", lambda: turn(core))):
                     block_cpu, walls = await measure(run)

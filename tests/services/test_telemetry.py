@@ -107,6 +107,25 @@ def test_metrics_and_sql_agree(tmp_path: Path) -> None:
     run(tmp_path, check)
 
 
+def test_rows_are_kept_without_being_asked_for(tmp_path: Path) -> None:
+    """An answer's row is in the database within a second, however little else happens: nobody asks for it."""
+
+    async def check(core: Core) -> None:
+        await collect(ask(core))
+        until = time.monotonic() + 5
+        began = time.monotonic()
+        while not (await rows(core, "SELECT id FROM requests")):
+            assert time.monotonic() < until
+            await asyncio.sleep(0.02)
+        assert time.monotonic() - began >= 0.1  # gathered, and not in the answer's own transaction
+        await collect(ask(core))
+        await collect(ask(core))
+        await asyncio.sleep(0.6)
+        assert len(await rows(core, "SELECT id FROM requests")) == 3
+
+    run(tmp_path, check)
+
+
 def test_an_answers_row(tmp_path: Path) -> None:
     """One row per answer: what it took, what it cost, and the id under which log, trace and row are one."""
 
