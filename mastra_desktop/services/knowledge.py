@@ -124,7 +124,7 @@ class KnowledgeService:
         made = await self._db.write(
             knowledge.create_collection,
             id=uuid.uuid4().hex,
-            name=_checked_name(name),
+            name=name,
             icon=icon or "book-open",
             description=description.strip(),
             embedder_id=embedder_id,
@@ -150,7 +150,7 @@ class KnowledgeService:
         changed = await self._db.write(
             knowledge.change_collection,
             collection_id,
-            name=None if name is None else _checked_name(name),
+            name=name,
             icon=icon,
             description=description,
         )
@@ -391,12 +391,3 @@ class KnowledgeService:
 
 def _absolute(folder: Path | None) -> str:
     return os.path.abspath(folder) if folder is not None else ""
-
-
-def _checked_name(name: str) -> str:
-    cleaned = " ".join(name.split())
-    if not cleaned:
-        raise BadRequest("A collection needs a name.")
-    if len(cleaned) > 120:
-        raise BadRequest("The name is too long.", hint="Up to 120 characters.")
-    return cleaned

@@ -17,6 +17,7 @@ from mastra_desktop.store import passages, schema
 from mastra_desktop.store.knowledge_rows import COLLECTION_COLUMNS, collection_from_row
 from mastra_desktop.store.words import clean
 
+LONGEST_NAME = 120  # characters
 GONE = 0.0  # as `deleted_at`: not to be restored, cleared away by the next `purge_deleted`
 
 _c = schema.collections.c
@@ -197,10 +198,12 @@ def missing_collection(id: str) -> NotFound:
 
 
 def _free_name(conn: Connection, name: str, besides: str = "") -> str:
-    """`name` without white space around it. Raises `BadRequest` when it is empty or taken."""
+    """`name` without white space around it. Raises `BadRequest` when it is empty, too long or taken."""
     name = " ".join(clean(name).split())
     if not name:
         raise BadRequest("A collection needs a name.", hint="Type one, then try again.")
+    if len(name) > LONGEST_NAME:
+        raise BadRequest("The name is too long.", hint=f"Up to {LONGEST_NAME} characters.")
     for other, id in conn.execute(_NAMES):
         if id != besides and other.casefold() == name.casefold():
             raise BadRequest(f"There is already a collection named {other}.", hint="Choose another name.")

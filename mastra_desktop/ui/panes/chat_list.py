@@ -8,31 +8,25 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from mastra_desktop.domain.chat import Conversation
 from mastra_desktop.domain.errors import StorageError
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.item_models.conversation_rows import ConversationRows
-from mastra_desktop.ui.panes.parts import label
+from mastra_desktop.ui.panes.list_column import ListColumn
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
-from mastra_desktop.ui.widgets.buttons import IconButton
-from mastra_desktop.ui.widgets.empty_state import EmptyState
-from mastra_desktop.ui.widgets.painting import restyle
-from mastra_desktop.ui.widgets.search_field import SearchField
-from mastra_desktop.ui.widgets.section_list import SectionList
 
 SEARCH_DELAY_MS = 120
 MINUTE_MS = 60_000
 
 
-class ChatList(QWidget):
+class ChatList(ListColumn):
     """The column at the left of the chat pane. Its rows' ids are those of `ConversationRows`."""
 
     opened = Signal(str, str, tuple)  # conversation id, message id or "", words to mark
-    new_wanted = Signal()
     deleted = Signal(str)
     notice = Signal(str, str, str, str, object)
 
@@ -44,58 +38,33 @@ class ChatList(QWidget):
         tasks: Tasks,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._theme, self._icons, self._bridge, self._tasks = theme, icons, bridge, tasks
+        super().__init__(theme, icons, parent)
+        self._model = ConversationRows(self)
+        self.lay_out(
+            self._model,
+            title=self.tr("Chats"),
+            rows=self.tr("Conversations"),
+            search=self.tr("Search chats"),
+            new=self.tr("New chat"),
+            new_icon="square-pen",
+        )
+        self._bridge, self._tasks = bridge, tasks
         self._conversations: list[Conversation] = []
         self._running: set[str] = set()
         self.model_names: dict[str, str] = {}
-        self.setProperty("bar", "list")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.search = SearchField(self.tr("Search chats"), theme, icons, "Ctrl F")
         self.search.setObjectName("searchField")
-        self._model = ConversationRows(self)
-        self.rows = SectionList(self.tr("Conversations"), theme, icons)
         self.rows.setObjectName("conversationList")
-        self.rows.setModel(self._model)
-        self._nothing = EmptyState(theme, icons, "search", self.tr("Nothing found"))
-        self._stack = QStackedWidget()
-        self._stack.addWidget(self.rows)
-        self._stack.addWidget(self._nothing)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self._make_header())
-        around = QVBoxLayout()
-        around.setContentsMargins(12, 10, 12, 6)
-        around.addWidget(self.search)
-        column.addLayout(around)
-        column.addWidget(self._stack, 1)
-
+        self.new_button.setObjectName("newChatButton")
         self._search_timer = QTimer(self, singleShot=True, interval=SEARCH_DELAY_MS)
         self._search_timer.timeout.connect(self.refresh)
         self._clock = QTimer(self, interval=MINUTE_MS)  # "now" and "Today" grow old
         self._clock.timeout.connect(self._show)
         self._clock.start()
         self.search.textChanged.connect(lambda _text: self._search_timer.start())
-        self.search.returnPressed.connect(self.rows.setFocus)
         self.rows.row_activated.connect(self._open)
         self.rows.renamed.connect(lambda row, title: self._tasks.start(self._rename(row, title)))
         self.rows.delete_requested.connect(self.delete)
         self.rows.context_menu_requested.connect(self._open_menu)
-
-    def _make_header(self) -> QWidget:
-        header = QWidget()
-        header.setProperty("bar", "header")
-        header.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        header.setFixedHeight(self._theme.current.px("control.header"))
-        new = IconButton("square-pen", self.tr("New chat"), self._theme, self._icons, "Ctrl+N")
-        new.setObjectName("newChatButton")
-        new.clicked.connect(self.new_wanted)
-        row = QHBoxLayout(header)
-        row.setContentsMargins(16, 0, 12, 0)
-        row.addWidget(label(self.tr("Chats"), "title"), 1)
-        row.addWidget(new)
-        return header
 
     # -- showing ------------------------------------------------------------------------------------
 
@@ -105,11 +74,11 @@ class ChatList(QWidget):
         if query:
             hits = await self._bridge.call(lambda core: core.conversations.search(query))
             self._model.show_hits(hits, time.time())
-            self._nothing.set(self.tr("Nothing found"), self.tr("Every word has to occur. Try fewer words."))
+            self.nothing.set(self.tr("Nothing found"), self.tr("Every word has to occur. Try fewer words."))
         else:
             self._conversations = await self._bridge.call(lambda core: core.conversations.recent())
             self._show()
-        self._stack.setCurrentWidget(self.rows if self._model.rowCount() or not query else self._nothing)
+        self.show_found(bool(self._model.rowCount()) or not query)
 
     def refresh(self, select: str = "") -> None:
         if select:
@@ -123,11 +92,6 @@ class ChatList(QWidget):
     def set_running(self, conversation_ids: set[str]) -> None:
         self._running = conversation_ids
         self._show()
-
-    def set_drawer(self, drawer: bool) -> None:
-        """Whether it lies over the conversation instead of beside it."""
-        self.setProperty("bar", "drawer" if drawer else "list")
-        restyle(self)
 
     def knows(self, conversation_id: str) -> bool:
         return any(c.id == conversation_id for c in self._conversations)
@@ -156,10 +120,6 @@ class ChatList(QWidget):
         delete = add(icon("trash", "danger.fg"), self.tr("Delete"), lambda: self.delete(conversation_id))
         delete.setShortcut("Del")
         return menu
-
-    def begin_rename(self, conversation_id: str) -> None:
-        self.show()
-        self.rows.begin_rename(conversation_id)
 
     def delete(self, row_id: str) -> None:
         """Moves to the trash at once; the toast brings it back."""
