@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, Table, inspect, text
 
 from mastra_desktop.domain.errors import StorageError
-from mastra_desktop.store import audit, passages, passages_server, processes, schema, search_server
+from mastra_desktop.store import audit, passages, processes, schema, search_server
 from mastra_desktop.store.engines import connect_sqlite, make_engines, raw
 from mastra_desktop.store.server_copy import LONGEST_WAIT, OF_THE_MOMENT, copied_tables, numbered
 from mastra_desktop.store.upgrade import bring_up_to_date
 
-_WORD_TABLES = ("message_search", "title_search", "passage_search")
+_WORD_TABLES = ("message_search", "title_search", "passage_words", "passage_segments")
 _NOT_COPIED = frozenset({"audit", "unindexed_vectors", "removed_vectors"})
 _OLD_VECTORS = """
     CREATE TEMPORARY TABLE old_vectors ON COMMIT DROP AS
@@ -94,6 +94,7 @@ def _replace(conn: Connection, coming: Path, local: Path, place: str) -> None:
         copied = [table for table in copied_tables() if table.name not in _NOT_COPIED]
         emptied = [table.name for table in copied] + ["unindexed_vectors", "removed_vectors"]
         server.execute(f"TRUNCATE {', '.join([*emptied, *OF_THE_MOMENT, *_WORD_TABLES])}")
+        server.execute("UPDATE passage_totals SET passages = 0, length = 0")
         for table in copied:
             _put(server, source, table)
         _put_audit(server, source, coming, local)
@@ -147,8 +148,7 @@ def _put_words(conn: Connection, source: sqlite3.Connection) -> None:
     search_server.put_all(conn, "message_search", source.execute(asked))
     titles = "SELECT seq, title FROM conversations ORDER BY seq"
     search_server.put_all(conn, "title_search", source.execute(titles))
-    rows = source.execute("SELECT id, heading, text FROM passages ORDER BY id")
-    passages_server.put_all(conn, ((id, passages.indexed(heading, said)) for id, heading, said in rows))
+    passages.index_all_words(conn)
 
 
 def _number_on(server: Any, source: sqlite3.Connection) -> None:

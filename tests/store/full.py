@@ -66,6 +66,9 @@ def _records(conn: Connection, size: int) -> None:
     conn.execute(insert(schema.metric_hours), point)
     conn.execute(insert(schema.health_history), health)
     conn.execute(insert(schema.api_tokens), token)
+    seen = {"collection_id": "k", "source": "/files/x", "stamp": "1", "sha256": "h"}
+    conn.execute(insert(schema.seen_files), seen)
+    conn.execute(insert(schema.left_out), {"collection_id": "k", "sha256": "h"})
 
 
 def rows_of(path: Path) -> dict[str, Sequence[tuple[object, ...]]]:
