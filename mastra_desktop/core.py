@@ -310,8 +310,7 @@ async def _open_knowledge(
     reading = ReadingProcess(paths.resources)
     memory |= {"vectors": index.vectors.memory_bytes, "reader": reading.used_bytes}
     pipeline = Pipeline(db, bus, embedders, index, reading, _fetch_page)
-    by_meaning = index if index.usable else None
-    search = KnowledgeSearch(db, embedders, by_meaning, metrics.searched)
+    search = KnowledgeSearch(db, embedders, index, metrics.searched)
     knowledge = KnowledgeService(db, bus, embedders, search, pipeline, index, audit)
     await shutdown.enter("documents", knowledge.running())
     return knowledge

@@ -24,7 +24,6 @@ from mastra_desktop.domain.knowledge import (
     SearchResult,
 )
 from mastra_desktop.services.knowledge_files import Added, Adding, OnSameName
-from mastra_desktop.services.knowledge_index import space_of
 from mastra_desktop.services.knowledge_waiting import follow
 from mastra_desktop.services.knowledge_watch import FolderWatch
 from mastra_desktop.store import documents, knowledge, seen_files
@@ -170,7 +169,7 @@ class KnowledgeService:
         pipeline = self._owned()
         await self._db.write(knowledge.set_embedder, collection.id, embedder_id)
         if self._index is not None:
-            await self._index.forget(space_of(collection.id, collection.embedder_id))
+            await self._index.forget(collection)
         pipeline.start()
 
     async def remove_collection(self, collection_id: str) -> None:
@@ -374,7 +373,7 @@ class KnowledgeService:
     async def open_index(self) -> None:
         """Starts the index of meanings and reads from it. Raises KnowledgeError."""
         if self._index is not None:
-            await self._index.vectors.open()
+            await self._index.open()
 
     async def sizes(self) -> int:
         """Bytes that knowledge takes in the database."""

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mastra_desktop.domain.errors import KnowledgeError, MastraError
+from mastra_desktop.domain.errors import MastraError
 from mastra_desktop.domain.events import VectorIndexChanged, VectorIndexState
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.store import embeddings, knowledge, processes
 from mastra_desktop.store.vectors import BadSpace, Vectors
+from mastra_desktop.store.vectors_memory import MemoryVectors
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -46,7 +47,8 @@ class MeaningIndex:
         self._bus = bus
         self.is_remote = bool(url)
         self.vectors = Vectors(folder, url, self.changed)
-        self._no_server = db.path is None and not url  # an index here could not know of the others' work
+        # A folder here could not know of the others' work; what is in memory is compared at each search.
+        self._memory = MemoryVectors(db) if db.path is None and not url else None
         self._lock = asyncio.Lock()
         self._state = VectorIndexChanged(VectorIndexState.CLOSED)
         self._lost = False  # the index was made anew: everything goes in again
@@ -55,11 +57,6 @@ class MeaningIndex:
         self._anew: set[str] = set()  # collections whose space was made anew because it was bad
         self._broken: dict[str, BadSpace] = {}  # and those that are bad nevertheless
         self.on_behind: Callable[[], None] = lambda: None  # there is something to put in
-
-    @property
-    def usable(self) -> bool:
-        """Not where the database is shared and the index is not."""
-        return not self._no_server
 
     @property
     def state(self) -> VectorIndexChanged:
@@ -76,11 +73,10 @@ class MeaningIndex:
     async def catch_up(self) -> None:
         """Returns when the index holds what the database does. Raises KnowledgeError when it is away."""
         async with self._lock:
-            if self._no_server:
-                raise KnowledgeError(
-                    "Documents that several computers share are searched by words only.",
-                    hint="Set vectors.url to a Chroma server for the search by meaning.",
-                )
+            if self._memory is not None:
+                await self._memory.check()
+                self._say(VectorIndexState.READY)
+                return
             await self.vectors.open()
             if await self._db.write(processes.claim, self._db.me, _CLAIM):  # else another is at it
                 await self._compare()
@@ -90,6 +86,16 @@ class MeaningIndex:
                 await self._db.write(processes.release, self._db.me, _CLAIM)
             self.vectors.rebuilt()
             self._say(VectorIndexState.READY)
+
+    async def open(self) -> None:
+        """Raises KnowledgeError when it cannot be asked."""
+        await (self.vectors.open() if self._memory is None else self._memory.check())
+
+    async def nearest(self, collection: Collection, vector: bytes, limit: int) -> list[tuple[int, float]]:
+        """(passage id, cosine similarity), best first. Raises KnowledgeError."""
+        if self._memory is not None:
+            return await self._memory.query(collection, vector, limit)
+        return await self.vectors.query(space_of(collection.id, collection.embedder_id), vector, limit)
 
     async def _fill(self) -> None:
         if self._lost:
@@ -152,6 +158,7 @@ class MeaningIndex:
                     await self._begin_anew(space, owners[space], error)
             await self._db.write(embeddings.forget_removed, [row[0] for row in gone])
 
+<<<<<<< HEAD
     def trouble(self, collection_id: str) -> BadSpace | None:
         """Why a collection cannot be searched by meaning although the index works."""
         return self._broken.get(collection_id)
@@ -160,6 +167,14 @@ class MeaningIndex:
         """Drops all of a space. When the index is away the space stays, and nobody asks it any more."""
         self._broken.pop(collection_of(space), None)
         self._anew.discard(collection_of(space))
+=======
+    async def forget(self, collection: Collection) -> None:
+        """Drops all of its vectors. When the index is away they stay, and nobody asks for them any more."""
+        if self._memory is not None:
+            self._memory.forget(collection.id)
+            return
+        space = space_of(collection.id, collection.embedder_id)
+>>>>>>> 6d11b69 (Meaning over PostgreSQL without a vector server: exact, from memory)
         try:
             await self.vectors.drop(space)
         except MastraError as error:

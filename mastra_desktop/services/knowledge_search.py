@@ -22,7 +22,6 @@ from mastra_desktop.domain.knowledge import (
 from mastra_desktop.ops.logging import get_logger
 from mastra_desktop.services import retrieval
 from mastra_desktop.services.embedders import packed
-from mastra_desktop.services.knowledge_index import space_of
 from mastra_desktop.store import passages, words
 from mastra_desktop.store.vectors import BadSpace
 
@@ -141,8 +140,7 @@ class KnowledgeSearch:
     async def _nearest(self, collection: Collection, query: str, limit: int) -> Ranking:
         assert self._index is not None  # noqa: S101  # checked by the caller
         vector = await self._embedders.question(collection.embedder_id, query)
-        space = space_of(collection.id, collection.embedder_id)
-        return await self._index.vectors.query(space, packed(vector), limit)
+        return await self._index.nearest(collection, packed(vector), limit)
 
 
 def _embedder(collection: Collection) -> str:

@@ -32,9 +32,9 @@ _FIND = """
     WITH asked AS (
         SELECT * FROM unnest(%(lows)s::text[], %(highs)s::text[]) WITH ORDINALITY AS a (low, high, n)
     ), counted AS (
-        SELECT low, high, n, least((SELECT sum(passages) FROM (
-            SELECT passages FROM passage_words WHERE word >= low AND word < high LIMIT %(most)s + 1) AS counts),
-            %(most)s + 1) AS many
+        SELECT low, high, n, least(%(most)s + 1, (SELECT sum(passages) FROM (
+            SELECT passages FROM passage_words WHERE word >= low AND word < high LIMIT %(most)s + 1
+        ) AS counts)) AS many
         FROM asked
     ), ordered AS (
         SELECT low, high, n, sum(many) OVER (ORDER BY many, n) AS upto,

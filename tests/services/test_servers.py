@@ -132,8 +132,44 @@ def test_one_app_over_all_three(servers: Servers, tmp_path: Path) -> None:
     run(servers, tmp_path, check)
 
 
-def test_without_a_vector_server_words_are_searched(servers: Servers, tmp_path: Path) -> None:
-    """A shared database and an index of one's own would not agree: words only, and it says why."""
+def test_meaning_without_a_vector_server(servers: Servers, tmp_path: Path) -> None:
+    """Each app searches by meaning what the other adds, and no longer what it removes, within 4 s."""
+
+    async def check(apps: Apps) -> None:
+        async with apps.open("a") as one, apps.open("b") as two:
+            path = tmp_path / "lab.md"
+            path.write_text(RULE)
+            collection = await one.knowledge.create_collection("Lab", embedder_id=ENGLISH_EMBEDDER)
+
+            async def found(core: Core) -> bool:
+                result = await core.knowledge.search(
+                    [collection.id], "how long is water kept", mode=SearchMode.MEANING
+                )
+                assert result.notice == ""
+                return any("36 hours" in hit.passage.text for hit in result.hits)
+
+            assert not await found(two)
+            added = await one.knowledge.add(collection.id, [path])
+            states = [d.state async for d in one.knowledge.wait(d.id for d in added.documents)]
+            assert states[-1] is DocumentState.READY
+            print(f"found after {await within(4, lambda: found(two)):.1f} s")
+            assert await found(one)
+            state = two.knowledge.index_state()
+            assert state is not None
+            assert state.state is not VectorIndexState.DOWN
+            await two.knowledge.remove(added.documents[0].id)
+            assert not await found(two)
+            assert not await found(one)
+            assert not (tmp_path / "a" / "home" / "vectors").exists()
+
+    run(servers, tmp_path, check, chroma=False)
+
+
+def test_too_much_for_meaning_without_a_vector_server(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above the bound words are searched, and the result and the index's state say why."""
+    monkeypatch.setattr("mastra_desktop.store.vectors_memory.MOST", 0)
 
     async def check(apps: Apps) -> None:
         async with apps.open("a") as core:
@@ -145,6 +181,7 @@ def test_without_a_vector_server_words_are_searched(servers: Servers, tmp_path: 
             assert states[-1] is DocumentState.READY
             result = await core.knowledge.search([collection.id], "how long is water kept")
             assert "36 hours" in result.hits[0].passage.text
+            assert "searched by words only" in result.notice
             state = core.knowledge.index_state()
             assert state is not None
             assert state.state is VectorIndexState.DOWN
