@@ -94,20 +94,20 @@ def add(conn: Connection, seq: int, whole: str, spans: Sequence[PassageSpan]) ->
     numbers = {position: id for id, position in conn.execute(_NUMBERS, place)}
     put = [(numbers[row["position"]], indexed(str(row["heading"]), str(row["text"]))) for row in rows]
     if conn.dialect.name != "sqlite":
-        passages_server.add(conn, seq, put)
+        passages_server.add(conn, put)
         return
     conn.execute(_ADD_WORDS, [{"id": id, "text": whole} for id, whole in put])
 
 
 def index_all_words(conn: Connection) -> None:
     """Fills an empty word index from the passages that are there."""
-    asked = select(_p.document_seq, _p.id, _p.heading, _p.text).order_by(_p.document_seq, _p.id)
+    asked = select(_p.id, _p.heading, _p.text).order_by(_p.id)
     rows = conn.execute(asked.execution_options(stream_results=True))
-    put = ((seq, id, indexed(heading, words_)) for seq, id, heading, words_ in rows)
+    put = ((id, indexed(heading, words_)) for id, heading, words_ in rows)
     if conn.dialect.name != "sqlite":
-        passages_server.put_all(conn, put)
+        passages_server.add(conn, put)
         return
-    for _, id, whole in put:
+    for id, whole in put:
         conn.execute(_ADD_WORDS, {"id": id, "text": whole})
 
 
@@ -116,12 +116,11 @@ def remove(conn: Connection, seq: int, collection_id: str, embedder_id: str, lim
     rows = conn.execute(_LEAVING, {"seq": seq, "limit_": limit}).all()
     if not rows:
         return 0
+    out = [(id, indexed(heading, text)) for id, heading, text, _ in rows]
     if conn.dialect.name == "sqlite":
-        conn.execute(
-            _REMOVE_WORDS, [{"id": id, "text": indexed(heading, text)} for id, heading, text, _ in rows]
-        )
+        conn.execute(_REMOVE_WORDS, [{"id": id, "text": whole} for id, whole in out])
     else:
-        passages_server.remove(conn, seq, max(row[0] for row in rows))
+        passages_server.remove(conn, out)
     noted = [
         {"passage_id": id, "collection_id": collection_id, "embedder_id": embedder_id}
         for id, _, _, embedded in rows
@@ -149,11 +148,10 @@ def search_words(
     """
     if not collection_ids:
         return []
+    wanted = _wanted(collection_ids, filter)
     if conn.dialect.name != "sqlite":
         most = {"tokens": _MAX_TOKENS, "terms": _MAX_TERMS, "rows": _MAX_ROWS}
-        documents = _wanted_documents(collection_ids, filter)
-        return passages_server.search(conn, documents, query, limit=limit, **most)
-    wanted = _wanted(collection_ids, filter)
+        return passages_server.search(conn, wanted, query, limit=limit, **most)
     match = _chosen_terms(conn, query)
     if not match:
         return []
@@ -223,16 +221,11 @@ def _wanted(collection_ids: AnyOf[str], filter: SearchFilter | None) -> sa.Selec
 
     The document is asked for in a query of its own, else SQLite begins with all documents of a collection.
     """
-    asked = _wanted_documents(collection_ids, filter).where(_d.seq == _p.document_seq)
-    return select(_p.id).where(asked.correlate(schema.passages).exists())
-
-
-def _wanted_documents(collection_ids: AnyOf[str], filter: SearchFilter | None) -> sa.Select[Any]:
-    """Asks for the numbers of the documents whose passages may be found."""
     asked = (
         select(_d.seq)
         .join(schema.collections, _c.id == _d.collection_id)
-        .where(*_SEARCHABLE, _d.collection_id.in_(list(collection_ids)))
+        .where(_d.seq == _p.document_seq, *_SEARCHABLE, _d.collection_id.in_(list(collection_ids)))
+        .correlate(schema.passages)
     )
     filter = filter or SearchFilter()
     if filter.document_ids:
@@ -243,7 +236,7 @@ def _wanted_documents(collection_ids: AnyOf[str], filter: SearchFilter | None) -
         asked = asked.where(_d.added_at >= filter.added_after)
     if filter.added_before is not None:
         asked = asked.where(_d.added_at < filter.added_before)
-    return asked
+    return select(_p.id).where(asked.exists())
 
 
 def _among(conn: Connection, wanted: sa.Select[Any], ids: Sequence[int]) -> Iterator[int]:

@@ -1,9 +1,9 @@
 """Words of passages on PostgreSQL: the same words as on SQLite, and the same score.
 
 PostgreSQL's own full-text search has to look into each passage for how often it has a word. So each word
-keeps a list of the passages that have it, as FTS5 does: one row for each word in each segment, which is a
-stretch of one document that was added together. A list is 16-bit numbers, three for each passage: its number
-from the segment's on, how often it has the word, and how many words it has.
+keeps a list of the passages that have it, as FTS5 does, cut into chunks of 4,096 ids: one row for each
+word in each chunk. A list is 16-bit numbers, three for each passage: its place in the chunk, how often it has
+the word, and how many words it has.
 """
 
 from __future__ import annotations
@@ -11,27 +11,46 @@ from __future__ import annotations
 import math
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, Connection, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from mastra_desktop.store import lexemes, words
 from mastra_desktop.store.engines import raw
 
 _K1, _B = 1.2, 0.75  # as FTS5 has them
-_MOST_IN_SEGMENT = 200  # passages
+_CHUNK = 4_096  # ids
+_AT_ONCE = 200  # texts cut into words
 _MOST = 0xFFFF
 _AFTER = "\x01"  # no word has it: what follows a word and comes before every longer one
 _LAST = "\U0010ffff"
 
+_ADD = """
+    INSERT INTO passage_words AS w (word, chunk, passages, hits)
+    SELECT * FROM unnest(%s::text[], %s::int8[], %s::int4[], %s::bytea[])
+    ON CONFLICT (word, chunk) DO UPDATE
+    SET passages = w.passages + excluded.passages, hits = w.hits || excluded.hits"""
+_READ = """
+    SELECT w.word, w.chunk, w.hits FROM unnest(%s::text[], %s::int8[]) AS a (word, chunk)
+    JOIN passage_words AS w ON w.word = a.word AND w.chunk = a.chunk"""
+_CHANGE = """
+    UPDATE passage_words AS w SET passages = a.passages, hits = a.hits
+    FROM unnest(%s::text[], %s::int8[], %s::int4[], %s::bytea[]) AS a (word, chunk, passages, hits)
+    WHERE w.word = a.word AND w.chunk = a.chunk"""
+_REMOVE = """
+    DELETE FROM passage_words AS w USING unnest(%s::text[], %s::int8[]) AS a (word, chunk)
+    WHERE w.word = a.word AND w.chunk = a.chunk"""
+_COUNT = "UPDATE passage_totals SET passages = passages + %s, length = length + %s"
 # The rarest words, as long as they are in `most` passages together, with all of their lists: in one step,
-# since each costs a round trip. Counting ends at `most`, so that words that are everywhere cost no more.
+# since each costs a round trip. Counting ends at `most`: a beginning of words may have very many.
 _FIND = """
     WITH asked AS (
         SELECT * FROM unnest(%(lows)s::text[], %(highs)s::text[]) WITH ORDINALITY AS a (low, high, n)
-    ), counted AS (
+    ), counted AS MATERIALIZED (
         SELECT low, high, n, least(%(most)s + 1, (SELECT sum(passages) FROM (
             SELECT passages FROM passage_words WHERE word >= low AND word < high LIMIT %(most)s + 1
         ) AS counts)) AS many
@@ -41,63 +60,51 @@ _FIND = """
             row_number() OVER (ORDER BY many, n) AS place
         FROM counted WHERE many > 0
     )
-    SELECT o.n, p.segment, p.document_seq, p.hits, t.passages, t.length
+    SELECT o.n, p.chunk, p.hits, t.passages, t.length
     FROM passage_totals AS t, ordered AS o
     CROSS JOIN LATERAL (SELECT * FROM passage_words WHERE word >= o.low AND word < o.high OFFSET 0) AS p
     WHERE (o.place = 1 OR o.upto <= %(most)s) AND o.place <= %(terms)s"""
 
-_REMOVE_SEGMENTS = (
-    "DELETE FROM passage_segments WHERE document_seq = %s AND segment <= %s RETURNING passages, length"
-)
-_REMOVE_WORDS = "DELETE FROM passage_words WHERE document_seq = %s AND segment <= %s"
+Lists = dict[tuple[str, int], "array[int]"]
 
 
-def add(conn: Connection, document_seq: int, rows: Sequence[tuple[int, str]]) -> None:
-    """Makes passages of a document findable, given as (id, text for the index), in the order of their ids."""
-    put_all(conn, ((document_seq, id, whole) for id, whole in rows))
+def add(conn: Connection, rows: Iterable[tuple[int, str]]) -> None:
+    """Makes passages findable, given as (id, text for the index). Of many, in the order of their ids."""
+    left = iter(rows)
+    while some := list(islice(left, _CHUNK)):
+        lists, length = _lists(conn, some)
+        keys = sorted(lists)
+        counts = [len(lists[key]) // 3 for key in keys]
+        packed = [_little(lists[key]).tobytes() for key in keys]
+        raw(conn).execute(_ADD, (*_apart(keys), counts, packed))
+        raw(conn).execute(_COUNT, (len(some), length))
 
 
-def put_all(conn: Connection, rows: Iterable[tuple[int, int, str]]) -> None:
-    """As `add`, of any documents: (document_seq, id, text for the index), one document after the other."""
+def remove(conn: Connection, rows: Sequence[tuple[int, str]]) -> None:
+    """Takes passages out, given with the text they went in with."""
+    lists, length = _lists(conn, rows)
     server = raw(conn)
-    for document_seq, some in _segments(rows):
-        first, length = some[0][0], 0
-        lists: dict[str, array[int]] = {}
-        found = lexemes.stems(conn).places([whole for _, whole in some])
-        for (id, _), places in zip(some, found, strict=True):
-            size = sum(map(len, places.values()))
-            length += size
-            for word, at in places.items():
-                lists.setdefault(word, array("H")).extend((id - first, min(len(at), _MOST), min(size, _MOST)))
-        with (
-            server.cursor() as cursor,
-            cursor.copy(
-                "COPY passage_words (word, segment, document_seq, passages, hits) FROM STDIN (FORMAT BINARY)"
-            ) as copy,
-        ):
-            copy.set_types(["text", "int8", "int8", "int4", "bytea"])
-            for word in sorted(lists):
-                copy.write_row(
-                    (word, first, document_seq, len(lists[word]) // 3, _little(lists[word]).tobytes())
-                )
-        values = (first, document_seq, len(some), length)
-        server.execute("INSERT INTO passage_segments VALUES (%s, %s, %s, %s)", values)
-        _count(server, len(some), length)
-
-
-def remove(conn: Connection, document_seq: int, last: int) -> None:
-    """Takes out the segments of a document that begin at passage `last` or before."""
-    server = raw(conn)
-    these = (document_seq, last)
-    for passages, length in server.execute(_REMOVE_SEGMENTS, these).fetchall():
-        _count(server, -passages, -length)
-    server.execute(_REMOVE_WORDS, these)
+    kept: Lists = {}
+    gone: list[tuple[str, int]] = []
+    for word, chunk, packed in server.execute(_READ, _apart(sorted(lists)), binary=True).fetchall():
+        leaving, found = set(lists[word, chunk][::3]), _unpacked(packed)
+        left = [n for n in range(0, len(found), 3) if found[n] not in leaving]
+        if left:
+            kept[word, chunk] = array("H", [number for n in left for number in found[n : n + 3]])
+        else:
+            gone.append((word, chunk))
+    counts = [len(numbers) // 3 for numbers in kept.values()]
+    server.execute(
+        _CHANGE, (*_apart(kept), counts, [_little(numbers).tobytes() for numbers in kept.values()])
+    )
+    server.execute(_REMOVE, _apart(gone))
+    server.execute(_COUNT, (-len(rows), -length))
 
 
 def search(
     conn: Connection, wanted: sa.Select[Any], query: str, *, limit: int, tokens: int, terms: int, rows: int
 ) -> list[tuple[int, float]]:
-    """(passage id, score), best first, of passages in the documents that `wanted` selects.
+    """(passage id, score), best first, of the passages that `wanted` allows.
 
     Of a question at most `tokens` words are looked at and the `terms` rarest used, as long as they are in
     `rows` passages together.
@@ -106,19 +113,14 @@ def search(
     if not lows:
         return []
     asked = {"lows": lows, "highs": highs, "most": rows, "terms": terms}
-    found = raw(conn).execute(_FIND, asked, binary=True).fetchall()
-    scores, document_of = _scores(found)
+    scores = _scores(raw(conn).execute(_FIND, asked, binary=True).fetchall())
     ranked = sorted(scores.items(), key=lambda one: (-one[1], one[0]))
+    among = wanted.where(wanted.selected_columns[0] == sa.any_(bindparam("ids", type_=ARRAY(BigInteger))))
     hits: list[tuple[int, float]] = []
-    allowed: dict[int, bool] = {}
     piece, at = 2 * limit, 0
     while len(hits) < limit and (some := ranked[at : at + piece]):
-        unknown = {document_of[id] for id, _ in some} - allowed.keys()
-        if unknown:
-            column = wanted.selected_columns[0]
-            among = set(conn.execute(wanted.where(column.in_(unknown))).scalars())
-            allowed |= {document: document in among for document in unknown}
-        hits += [(id, score) for id, score in some if allowed[document_of[id]]]
+        allowed = set(conn.execute(among, {"ids": [id for id, _ in some]}).scalars())
+        hits += [one for one in some if one[0] in allowed]
         at, piece = at + piece, 2_000
     return hits[:limit]
 
@@ -135,53 +137,54 @@ def _asked(conn: Connection, tokens: Sequence[str]) -> tuple[list[str], list[str
     return lows, highs
 
 
-def _scores(rows: Sequence[Sequence[Any]]) -> tuple[dict[int, float], dict[int, int]]:
-    """By passage its score, as FTS5 computes it, and its document."""
-    times: dict[int, dict[int, list[int]]] = {}
-    document_of: dict[int, int] = {}
-    for n, segment, document, packed, _, _ in rows:
-        term = times.setdefault(n, {})
-        found = array("H")
-        found.frombytes(packed)
-        _little(found)
-        for offset, count, size in zip(found[::3], found[1::3], found[2::3], strict=True):
-            id = segment + offset
-            if id in term:  # another word with the same beginning
-                term[id][0] += count
-            else:
-                term[id] = [count, size]
-                document_of[id] = document
+def _scores(rows: Sequence[Sequence[Any]]) -> dict[int, float]:
+    """By passage, as FTS5 computes them."""
+    terms: dict[int, dict[int, tuple[int, int]]] = {}
+    for n, chunk, packed, _, _ in rows:
+        term, begin, found = terms.setdefault(n, {}), chunk * _CHUNK, _unpacked(packed)
+        for place, count, size in zip(found[::3], found[1::3], found[2::3], strict=True):
+            id = begin + place
+            before = term.get(id)  # another word with the same beginning
+            term[id] = (count, size) if before is None else (before[0] + count, size)
     scores: dict[int, float] = {}
     if not rows:
-        return scores, document_of
-    total, length = rows[0][4], rows[0][5]
+        return scores
+    total, length = rows[0][3], rows[0][4]
     shorter, per_word = _K1 * (1 - _B), _K1 * _B * total / max(length, 1)
-    for term in times.values():
+    for term in terms.values():
         rarity = math.log((total - len(term) + 0.5) / (len(term) + 0.5)) if len(term) < total else 0.0
         weight = (rarity if rarity > 0 else 1e-6) * (_K1 + 1)
         for id, (count, size) in term.items():
             scores[id] = scores.get(id, 0.0) + weight * count / (count + shorter + per_word * size)
-    return scores, document_of
+    return scores
 
 
-def _segments(rows: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, list[tuple[int, str]]]]:
-    """(document_seq, [(id, text)]) of what goes into a segment each."""
-    document_seq, some = 0, list[tuple[int, str]]()
-    for document, id, whole in rows:
-        if some and (
-            document != document_seq or len(some) == _MOST_IN_SEGMENT or not 0 <= id - some[0][0] <= _MOST
-        ):
-            yield document_seq, some
-            some = []
-        document_seq = document
-        some.append((id, whole))
-    if some:
-        yield document_seq, some
+def _lists(conn: Connection, rows: Sequence[tuple[int, str]]) -> tuple[Lists, int]:
+    """The lists that these passages make by word and chunk, and how many words they have together."""
+    lists: Lists = {}
+    length = 0
+    for at in range(0, len(rows), _AT_ONCE):
+        some = rows[at : at + _AT_ONCE]
+        found = lexemes.stems(conn).places([whole for _, whole in some])
+        for (id, _), places in zip(some, found, strict=True):
+            chunk, place = divmod(id, _CHUNK)
+            size = sum(map(len, places.values()))
+            length += size
+            for word, all_ in places.items():
+                numbers = (place, min(len(all_), _MOST), min(size, _MOST))
+                lists.setdefault((word, chunk), array("H")).extend(numbers)
+    return lists, length
 
 
-def _count(server: Any, passages: int, length: int) -> None:
-    added = "UPDATE passage_totals SET passages = passages + %s, length = length + %s"
-    server.execute(added, (passages, length))
+def _apart(keys: Iterable[tuple[str, int]]) -> tuple[list[str], list[int]]:
+    pairs = list(keys)
+    return [word for word, _ in pairs], [chunk for _, chunk in pairs]
+
+
+def _unpacked(packed: bytes) -> array[int]:
+    found = array("H")
+    found.frombytes(packed)
+    return _little(found)
 
 
 def _little(numbers: array[int]) -> array[int]:

@@ -21,7 +21,7 @@ from mastra_desktop.store.engines import connect_sqlite, make_engines, raw
 from mastra_desktop.store.server_copy import LONGEST_WAIT, OF_THE_MOMENT, copied_tables, numbered
 from mastra_desktop.store.upgrade import bring_up_to_date
 
-_WORD_TABLES = ("message_search", "title_search", "passage_words", "passage_segments")
+_WORD_TABLES = ("message_search", "title_search", "passage_words")
 _NOT_COPIED = frozenset({"audit", "unindexed_vectors", "removed_vectors"})
 _OLD_VECTORS = """
     CREATE TEMPORARY TABLE old_vectors ON COMMIT DROP AS

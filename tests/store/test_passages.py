@@ -135,10 +135,8 @@ def test_words_leave_with_their_passages(conn: Connection) -> None:
     while knowledge.purge_deleted(conn, 3.0, limit=3):
         pass
     if conn.dialect.name == "postgresql":
-        left = "SELECT sum(passages), sum(length) FROM "
-        assert conn.execute(text(f"{left} passage_segments")).one() == (1, 2)
-        assert conn.execute(text(f"{left} passage_totals")).one() == (1, 2)
-        assert conn.execute(text("SELECT count(*) FROM passage_words")).scalar() == 2
+        assert conn.execute(text("SELECT passages, length FROM passage_totals")).one() == (1, 2)
+        assert conn.execute(text("SELECT sum(passages) FROM passage_words")).scalar() == 2
         assert found(conn, "zebra") == ["zebra stays"]
         return
     inner = driver_connection(conn)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import BYTEA
 
 from mastra_desktop.store import passages
 
@@ -17,23 +16,11 @@ def upgrade() -> None:
     conn = op.get_bind()
     if conn.dialect.name == "sqlite":
         return
-    op.create_table(
-        "passage_words",
-        sa.Column("word", sa.Text(collation="C"), primary_key=True),
-        sa.Column("segment", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("document_seq", sa.BigInteger, nullable=False),
-        sa.Column("passages", sa.Integer, nullable=False),
-        sa.Column("hits", BYTEA, nullable=False),
+    # Room in each page: a list grows in place.
+    op.execute(
+        'CREATE TABLE passage_words (word text COLLATE "C" NOT NULL, chunk bigint NOT NULL,'
+        " passages integer NOT NULL, hits bytea NOT NULL, PRIMARY KEY (word, chunk)) WITH (fillfactor = 70)"
     )
-    op.create_index("ix_passage_words_document", "passage_words", ["document_seq", "segment"])
-    op.create_table(
-        "passage_segments",
-        sa.Column("segment", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("document_seq", sa.BigInteger, nullable=False),
-        sa.Column("passages", sa.Integer, nullable=False),
-        sa.Column("length", sa.BigInteger, nullable=False),
-    )
-    op.create_index("ix_passage_segments_document", "passage_segments", ["document_seq"])
     op.create_table(
         "passage_totals",
         sa.Column("passages", sa.BigInteger, nullable=False),
