@@ -34,11 +34,6 @@ def space_of(collection_id: str, embedder_id: str) -> str:
     return f"{collection_id}-{re.sub(r'[^a-zA-Z0-9]+', '_', embedder_id).strip('_')}"[:200]
 
 
-def collection_of(space: str) -> str:
-    """The collection whose space that is."""
-    return space.partition("-")[0]
-
-
 class MeaningIndex:
     """Copies vectors from the database into the index, and takes out what went. One at a time."""
 
@@ -158,23 +153,18 @@ class MeaningIndex:
                     await self._begin_anew(space, owners[space], error)
             await self._db.write(embeddings.forget_removed, [row[0] for row in gone])
 
-<<<<<<< HEAD
     def trouble(self, collection_id: str) -> BadSpace | None:
         """Why a collection cannot be searched by meaning although the index works."""
         return self._broken.get(collection_id)
 
-    async def forget(self, space: str) -> None:
-        """Drops all of a space. When the index is away the space stays, and nobody asks it any more."""
-        self._broken.pop(collection_of(space), None)
-        self._anew.discard(collection_of(space))
-=======
     async def forget(self, collection: Collection) -> None:
         """Drops all of its vectors. When the index is away they stay, and nobody asks for them any more."""
         if self._memory is not None:
             self._memory.forget(collection.id)
             return
+        self._broken.pop(collection.id, None)
+        self._anew.discard(collection.id)
         space = space_of(collection.id, collection.embedder_id)
->>>>>>> 6d11b69 (Meaning over PostgreSQL without a vector server: exact, from memory)
         try:
             await self.vectors.drop(space)
         except MastraError as error:

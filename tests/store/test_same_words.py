@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
+from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from mastra_desktop.domain.knowledge import SearchFilter
 from mastra_desktop.store import documents, knowledge, passages
 from mastra_desktop.store.engines import make_engines
+from mastra_desktop.store.upgrade import MIGRATIONS, bring_up_to_date
+from tests.postgres_server import PostgresServer
 from tests.store.documents import add, new_collection
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -73,13 +77,10 @@ def test_the_same_order(url: str, postgres_url: str) -> None:
     that are equal but for rounding; one collection, both, and with a filter."""
     with ExitStack() as stack:
         conns = []
-        for one in (url, postgres_url):
-            engines = make_engines(one, read_only=False)
+        for place in (url, postgres_url):
+            engines = make_engines(place, read_only=False)
             stack.callback(engines.dispose)
-            if one is url:
-                from mastra_desktop.store.upgrade import bring_up_to_date
-
-                bring_up_to_date(engines, read_only=False, backups=None)
+            bring_up_to_date(engines, read_only=False, backups=None)
             conns.append(stack.enter_context(engines.writer.begin()))
         questions = [fill(conn, 6_000) for conn in conns]
         assert questions[0] == questions[1]
@@ -96,3 +97,36 @@ def test_the_same_order(url: str, postgres_url: str) -> None:
                 empty += not one
         assert different == 0
         assert empty < 4
+
+
+def test_an_earlier_database_is_indexed_anew(postgres: PostgresServer, tmp_path: Path) -> None:
+    """Passages that were stored before there were lists are found after the migration."""
+    earlier = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, earlier)
+    (earlier / "versions" / "m0010_words.py").unlink()
+    url = postgres.new_database()
+    engines = make_engines(url, read_only=False)
+    try:
+        bring_up_to_date(engines, read_only=False, backups=None, migrations=earlier, head="0009")
+        with engines.writer.begin() as conn:
+            new_collection(conn)
+            conn.execute(
+                text(
+                    "INSERT INTO documents SELECT 1, 'd', 'c', 'n', '/n', 'ready', 1, '', 0, 0, 0, 300, 0, '',"
+                    " NULL, 1, 1, NULL, 1, 1, NULL, ''"
+                )
+            )
+            conn.execute(
+                text(
+                    "INSERT INTO passages (document_seq, position, start_char, end_char, tokens, heading,"
+                    " embedded, text) SELECT 1, n, 0, 1, 1, '', 0, 'the zebra number ' || n"
+                    " FROM generate_series(1, 300) AS n"
+                )
+            )
+        bring_up_to_date(engines, read_only=False, backups=None)
+        with engines.writer.begin() as conn:
+            ((id, _),) = passages.search_words(conn, ["c"], "number 217", limit=1)
+            assert passages.passages(conn, [id])[id][0].text == "the zebra number 217"
+            assert len(passages.search_words(conn, ["c"], "zebra", limit=400)) == 300
+    finally:
+        engines.dispose()
