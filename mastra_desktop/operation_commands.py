@@ -98,7 +98,7 @@ def _rescue(args: argparse.Namespace, paths: Paths, environ: Mapping[str, str]) 
     from mastra_desktop.services.backups import rescue_database
 
     _must_be_a_file(paths, environ)
-    done = rescue_database(paths)
+    done = rescue_database(paths, environ)
 
     async def run(core: Core) -> int:
         detail = ", ".join(f"{table} {rows}" for table, rows in done.rows.items() if rows)

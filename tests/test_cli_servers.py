@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,14 @@ def hits(home: Path, mode: str, **more: Any) -> list[str]:
     return [hit["text"] for hit in found["results"]]
 
 
+def wait_for_index(home: Path) -> None:
+    until = time.monotonic() + 60
+    with closing(sqlite3.connect(home / "mastra.db")) as conn:
+        while conn.execute("SELECT count(*) FROM unindexed_vectors").fetchone()[0]:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+
 def test_to_a_server_and_back(server: ScriptedProvider, postgres: PostgresServer, tmp_path: Path) -> None:
     """Two commands each way: chats, documents and tokens are there, found as before, and the audit log is whole."""
     home = make_home(tmp_path, server.base_url)
@@ -85,8 +95,10 @@ def test_to_a_server_and_back(server: ScriptedProvider, postgres: PostgresServer
     assert len(as_json(home, "conversations", "list")["conversations"]) == 2
     assert hits(home, "words") == before["words"]
     served = Served(home, **KEYS)  # fills the index of meanings
-    time.sleep(8)
-    served.end()
+    try:
+        wait_for_index(home)
+    finally:
+        served.end()
     assert hits(home, "meaning") == before["meaning"]
     checked = as_json(home, "audit", "verify")
     assert (checked["ok"], checked["unverifiable_rows"]) == (True, 0)

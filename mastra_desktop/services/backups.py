@@ -175,7 +175,7 @@ def restore_backup(paths: Paths, source: Path, environ: Mapping[str, str]) -> Re
     """
     url = load(paths, environ).config.database.url
     with _home(paths, "restore"):
-        file = sqlite_path(url) if url else paths.database
+        file = _file_of(url, paths)
         if file is not None:
             done = backups.restore(source, file, paths.backups, paths.home / VECTORS, who_was_i(paths.home))
         else:
@@ -185,13 +185,21 @@ def restore_backup(paths: Paths, source: Path, environ: Mapping[str, str]) -> Re
     return done
 
 
-def rescue_database(paths: Paths, database: Path | None = None) -> Salvaged:
+def rescue_database(paths: Paths, environ: Mapping[str, str]) -> Salvaged:
     """Copies what can still be read of a damaged database into a new one; the damaged file is kept beside it.
 
-    Blocks. Raises DataHomeBusy and StorageError; then all is as it was.
+    Blocks. Raises DataHomeBusy, ConfigError and StorageError, also on a server; then all is as it was.
     """
+    file = _file_of(load(paths, environ).config.database.url, paths)
+    if file is None:
+        raise StorageError("The database is on a server, which looks after its files itself.")
     with _home(paths, "rescue"):
-        return salvage.rescue(database or paths.database, paths.home / VECTORS)
+        return salvage.rescue(file, paths.home / VECTORS)
+
+
+def _file_of(url: str, paths: Paths) -> Path | None:
+    """The database's file; None on a server."""
+    return sqlite_path(url) if url else paths.database
 
 
 async def newest_good_backup(paths: Paths) -> Backup | None:

@@ -138,7 +138,7 @@ class Recovery(QObject):
         from mastra_desktop.services.backups import rescue_database
 
         def work() -> str:
-            done = rescue_database(self._paths)
+            done = rescue_database(self._paths, os.environ)
             words = self.tr("{n} rows could be read. The damaged file is kept beside the new one.")
             return words.format(n=f"{sum(done.rows.values()):,}")
 

@@ -9,14 +9,12 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
-from mastra_desktop.core import Core
 from mastra_desktop.ops.logging import FILE_NAME
 from mastra_desktop.paths import Paths
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.panes.key_store import KeyStoreLine
 from mastra_desktop.ui.panes.model_file import short_path
-from mastra_desktop.ui.panes.parts import label
 from mastra_desktop.ui.panes.settings_backups import BackupList, DatabaseCheck
 from mastra_desktop.ui.panes.settings_page import SettingsPage, row_of
 from mastra_desktop.ui.panes.settings_sizes import StoredFigures
@@ -59,18 +57,14 @@ class DataPage(SettingsPage):
 
         self.backups = BackupList(theme, icons, bridge, tasks)
         self.check = DatabaseCheck(theme, icons, bridge, tasks)
-        own_file = (
-            self.add_row(
-                self.tr("Backups"),
-                self.tr("One is taken each day on which something changed. Keys are in none."),
-                self.backups,
-            ),
-            self.add_row(self.tr("Database"), self.tr("Reads all of it and looks for damage"), self.check),
+        self._backups_row = self.add_row(
+            self.tr("Backups"),
+            self.tr("One is taken each day on which something changed. Keys are in none."),
+            self.backups,
         )
-        elsewhere = label(self.tr("It is backed up and checked with its own tools."), wrap=True)
-        there = self.add_row(self.tr("Database"), self.tr("Named in the configuration"), elsewhere, text=True)
-        self._own_file, self._elsewhere = own_file, there
-        there.hide()
+        self._check_row = self.add_row(
+            self.tr("Database"), self.tr("Reads all of it and looks for damage"), self.check
+        )
         self.figures = StoredFigures(bridge)
         self.add_row(
             self.tr("Figures"),
@@ -80,14 +74,22 @@ class DataPage(SettingsPage):
         )
 
     async def load(self) -> None:
-        named = await self._bridge.call(_database_is_named)
-        for row in self._own_file:
-            row.setVisible(not named)
-        self._elsewhere.setVisible(named)
-        if not named:
-            await self.backups.load()
+        if await self._bridge.call(_is_on_server):
+            self._tell_server()
+        await self.backups.load()
         await self.keys.load()
         self._tasks.start(self.figures.load(), key=SIZES_TASK)  # seconds where there is very much
+
+    def _tell_server(self) -> None:
+        """What differs where the database is on a server: no schedule, and no file to look through."""
+        self.backups.on_server = True
+        self._backups_row.set_hint(
+            self.tr(
+                "The database is on a server, and none is taken by itself. Back up now copies all of it "
+                "into a file on this computer. Keys are in none."
+            )
+        )
+        self._check_row.hide()
 
     def _place(self, path: Path, folder: Path | None, words: str) -> QWidget:
         shown = ElidedLabel(short_path(path), "", Qt.TextElideMode.ElideMiddle)
@@ -98,11 +100,6 @@ class DataPage(SettingsPage):
         opener.setAccessibleName(words)
         opener.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
         return row_of(shown, opener, stretch=0)
-
-
-async def _database_is_named(core: Core) -> bool:
-    """Whether the database is another one than the data folder's own."""
-    return bool(core.settings.loaded.config.database.url)
 
 
 async def _is_on_server(core: Core) -> bool:
