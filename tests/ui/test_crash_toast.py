@@ -122,6 +122,7 @@ def test_what_was_cut_off_is_counted(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_after_a_run_in_order_nothing_is_said(desk: Desk) -> None:
     """No toast."""
     ended = end_badly(desk.home.logs, "pass")

@@ -175,6 +175,7 @@ def test_a_change_is_written_and_used(opened: Opened) -> None:
     assert opened.at("http.max_connections").badge.reset_button.isVisible()
 
 
+@pytest.mark.slow
 def test_arrows_keep_to_the_limits_and_write_once(opened: Opened) -> None:
     """A held arrow is written when it settles; the wheel scrolls the page and changes nothing."""
     field = opened.number("logging.backups")
@@ -283,6 +284,7 @@ def test_a_password_is_not_lost(opened: Opened) -> None:
     assert field.text() == "redis://:••••••@127.0.0.1:1/3"
 
 
+@pytest.mark.slow
 def test_files_can_be_chosen(opened: Opened, tmp_path: Path) -> None:
     """A key that names a file has a dialog beside the field; one that is locked has it switched off."""
     model = tmp_path / "own.gguf"
@@ -329,6 +331,7 @@ def test_nothing_is_cut(opened: Opened) -> None:
     opened.live.theme.set_text_scale(1.0)
 
 
+@pytest.mark.slow
 def test_tab_reaches_every_field_in_order(opened: Opened) -> None:
     """From row to row, with the resets between them."""
     first = opened.at("database.url").field

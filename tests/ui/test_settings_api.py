@@ -149,6 +149,7 @@ def test_changes_made_elsewhere(live: Live, qtbot: QtBot) -> None:
     assert any(row.revoke_button.hasFocus() for row in page.token_rows.values())  # the keys stay
 
 
+@pytest.mark.slow
 def test_reset_and_source(live: Live, qtbot: QtBot) -> None:
     """Beside switch and port: where the value comes from, and the way back, which stops the API too."""
     _pane, page = opened(live, qtbot)
@@ -168,6 +169,7 @@ def test_reset_and_source(live: Live, qtbot: QtBot) -> None:
     assert "enabled" not in live.paths.config.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_set_by_the_environment(qapp: QApplication, home: Paths, qtbot: QtBot) -> None:
     """The switch is locked and says which variable sets it; so is the file of the built-in model."""
     environ = {"MASTRA_SERVER__ENABLED": "false", "MASTRA_LOCAL__MODEL_PATH": "/m.gguf"}

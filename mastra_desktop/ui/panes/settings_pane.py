@@ -260,7 +260,7 @@ def _row(row_id: str, title: str, icon: str) -> QStandardItem:
 def _found_row(group: str, found: Found) -> QStandardItem:
     item = _row(f"{group}/{found.findable.name}", found.findable.title, "chevron-right")
     item.setData(found.marks, RowRole.TITLE_MARKS)
-    item.setToolTip(found.findable.name)
+    item.setToolTip(f"{found.findable.title}\n{found.findable.name}")
     return item
 
 
