@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from mastra_desktop.ops.logging import FILE_NAME
 from tests.cores import make_home
 from tests.fakes import ScriptedProvider
 from tests.redis_server import PROGRAM, RedisServer
-from tests.test_cli import run
+from tests.test_cli import command, environment, run
 from tests.test_cli_serve import Served, create
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -58,14 +59,7 @@ class Scene:
     seen: str = ""
 
     def child(self, kind: str) -> psutil.Process:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            for process in psutil.Process(self.served.process.pid).children(recursive=True):
-                with suppress(psutil.Error):
-                    if kind in process.cmdline():
-                        return process
-            time.sleep(0.05)
-        raise AssertionError(f"no {kind} was started")
+        return _child(self.served.process.pid, kind)
 
 
 def hold(kind: str) -> Callable[[Scene], None]:
@@ -175,6 +169,32 @@ def test_asked_once_more(template: tuple[Path, str], tmp_path: Path) -> None:
     assert kept == [("stopped", scene.seen)]
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_window(times: int, template: tuple[Path, str], tmp_path: Path) -> None:
+    """The same for the window: within 5 s with the index's process held still, at once when asked twice."""
+    home = tmp_path / "home"
+    shutil.copytree(template[0], home)
+    window = subprocess.Popen(command(), env=environment(home, QT_QPA_PLATFORM="offscreen"))
+    try:
+        child = _child(window.pid, "_vectors-host")
+        _wait_idle(child)  # it is open
+        child.send_signal(signal.SIGSTOP)
+        begun = time.monotonic()
+        for _ in range(times):
+            window.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+        assert window.wait(10) == 0
+        took_s = time.monotonic() - begun
+    finally:
+        window.kill()
+        window.wait()
+    print(f"the window, asked {times} times: closed in {took_s:.2f} s")
+    assert took_s < (WITHIN_S if times == 1 else 1.5)
+    assert not _left([child])
+    assert _closed(home)["cut_off"] == ["vectors"]
+    assert not (home / "logs" / "crashes" / "running.json").exists()
+
+
 def _search(client: httpx.Client, url: str) -> None:
     """So that the embedder's and the index's processes are at work."""
     found = client.post(f"{url}/api/knowledge/Kitchen/search", json={"query": "how long"})
@@ -210,6 +230,29 @@ def _closed(home: Path) -> dict[str, Any]:
     lines = [json.loads(line) for line in (home / "logs" / FILE_NAME).read_text("utf-8").splitlines()]
     found: dict[str, Any] = [line for line in lines if line["event"] == "closed"][-1]
     return found
+
+
+def _child(pid: int, kind: str) -> psutil.Process:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        for process in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if kind in process.cmdline():
+                    return process
+        time.sleep(0.05)
+    raise AssertionError(f"no {kind} was started")
+
+
+def _wait_idle(process: psutil.Process) -> None:
+    """Until it has used next to nothing for a second."""
+    before, until = -1.0, time.monotonic() + 60
+    while time.monotonic() < until:
+        used = sum(process.cpu_times()[:2])
+        if used - before < 0.02:
+            return
+        before = used
+        time.sleep(1)
+    raise AssertionError("it does not come to rest")
 
 
 def _left(children: list[psutil.Process]) -> list[psutil.Process]:
