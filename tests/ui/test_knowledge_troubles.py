@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from mastra_desktop.domain.knowledge import DocumentState
 from mastra_desktop.ui.dialogs.file_questions import WhereDialog
+from mastra_desktop.ui.widgets.drop_area import DropArea
 from tests.ui.desk import Desk
 from tests.ui.knowledge_desk import CTRL, PENGUINS, READY_S, RUNBOOK, Knowledge
 
@@ -42,6 +43,11 @@ def test_an_embedder_that_is_away_is_told(desk: Desk, tmp_path: Path) -> None:
     desk.wait(lambda: knowledge.title == "Remote")
     notice = desk.find("embedderNotice", QWidget)
     assert not notice.isVisible()
+    assert "sent to far" in desk.find("dropArea", DropArea).hint.text()
+    (collection,) = desk.ask_core(lambda core: core.knowledge.collections())
+    knowledge.pane.editing.ask_edit(collection)  # its own model can be kept
+    assert desk.find("collectionEmbedder", QComboBox).currentData() == "far/embed"
+    desk.find("formReject", QPushButton).click()
     knowledge.drop(knowledge.write("refunds.md"))
     desk.wait(notice.isVisible, READY_S)
     said = notice.findChild(QLabel)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from mastra_desktop.domain.knowledge import Collection
+from mastra_desktop.domain.models import split_model_id
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.item_models.document_table import DocumentTableModel
 from mastra_desktop.ui.panes.knowledge_notices import KnowledgeNotices
@@ -102,9 +103,7 @@ class KnowledgeDocuments(QWidget):
         theme, icons = self._theme, self._icons
         self.drop_area = DropArea(
             self.tr("Drop files or folders here"),
-            self.tr(
-                "PDF, Word, Excel, Markdown, HTML, email and images, up to 100 MB each. Nothing is uploaded."
-            ),
+            "",
             self.tr("Choose files"),
             theme,
             icons,
@@ -177,7 +176,16 @@ class KnowledgeDocuments(QWidget):
             else self.tr("Keep this collection in step with a folder")
         )
         self._watch.setAccessibleDescription(self._watch.toolTip())
+        self.drop_area.set_hint(self._what_can_be_dropped(collection))
         self.model.set_paused(collection.paused)
+
+    def _what_can_be_dropped(self, collection: Collection) -> str:
+        kinds = self.tr("PDF, Word, Excel, Markdown, HTML, email and images, up to 100 MB each.")
+        provider = split_model_id(collection.embedder_id)[0]
+        if provider == "builtin":
+            return " ".join((kinds, self.tr("Nothing is uploaded.")))
+        sent = self.tr("Their text is sent to {provider} for its meaning.").format(provider=provider)
+        return " ".join((kinds, sent))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

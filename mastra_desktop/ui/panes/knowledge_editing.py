@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from mastra_desktop.domain.knowledge import Collection, EmbedderInfo
+from mastra_desktop.domain.models import split_model_id
 from mastra_desktop.ui.bridge import Bridge
 from mastra_desktop.ui.dialogs.collection_dialog import CollectionDialog, EmbedderChoice
 from mastra_desktop.ui.dialogs.confirm import ConfirmDialog
@@ -72,7 +73,7 @@ class CollectionActions(QObject):
             self._theme,
             self._icons,
             icon_names=tuple(ICONS),
-            embedders=self._choices(),
+            embedders=self._choices(collection.embedder_id),
             taken=[c.name for c in self.collections if c.id != collection.id],
             name=collection.name,
             description=collection.description,
@@ -231,11 +232,18 @@ class CollectionActions(QObject):
         delete.setShortcut("Del")
         return menu
 
-    def _choices(self) -> list[EmbedderChoice]:
+    def _choices(self, current: str = "") -> list[EmbedderChoice]:
+        """Those that run here, and the one a collection has."""
+
         def note(embedder: EmbedderInfo) -> str:
             if not embedder.passages_per_s:
                 return ""
             words = self.tr("Gives about {n} passages their meaning per second on this computer.")
             return words.format(n=f"{embedder.passages_per_s:.0f}")
 
-        return [EmbedderChoice(e.id, e.name, note(e)) for e in self.embedders if e.installed]
+        found = [EmbedderChoice(e.id, e.name, note(e)) for e in self.embedders if e.installed]
+        if current and all(choice.id != current for choice in found):
+            words = self.tr("The text of its documents is sent to {provider} for this.")
+            provider = split_model_id(current)[0]
+            found.append(EmbedderChoice(current, current, words.format(provider=provider)))
+        return found

@@ -46,6 +46,11 @@ class DropArea(QWidget):
         row.addWidget(self.button)
         theme.changed.connect(self.update)
 
+    def set_hint(self, hint: str) -> None:
+        """What can be dropped, and what becomes of it."""
+        self.hint.setText(hint)
+        self.setAccessibleDescription(hint)
+
     def set_active(self, active: bool) -> None:
         """Whether something that can be dropped is over the pane."""
         if active != self._active:
