@@ -7,7 +7,7 @@ import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
@@ -44,7 +44,7 @@ from mastra_desktop.ui.panes.model_status import ModelStatus
 from mastra_desktop.ui.recovery import Recovery
 from mastra_desktop.ui.session import LastPage, keep_while_used, put
 from mastra_desktop.ui.starting import add_samples, start_background, what_was_interrupted
-from mastra_desktop.ui.stops import move_focus
+from mastra_desktop.ui.stops import Page, move_focus
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.rail import Rail
@@ -62,14 +62,6 @@ REFRESH_DELAY_MS = 60
 log = get_logger(__name__)
 
 T = TypeVar("T")
-
-
-class Page(Protocol):
-    """What every page of the window can do."""
-
-    def focus_search(self) -> None: ...
-
-    def stops(self) -> list[QWidget]: ...
 
 
 class MainWindow(QMainWindow):

@@ -1,11 +1,20 @@
-"""F6 and Shift+F6: from one part of the window to the next."""
+"""What every page of the window can do, and F6: from one part of the window to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
+
+
+class Page(Protocol):
+    """What every page of the window can do."""
+
+    def focus_search(self) -> None: ...
+
+    def stops(self) -> list[QWidget]: ...
 
 
 def move_focus(stops: Sequence[QWidget], focused: QWidget | None, step: int) -> None:
