@@ -314,6 +314,8 @@ class TelemetryService:
             due = max(due + SAMPLE_S, loop.time())
             try:
                 await self.sample(lag_s)
+            except MastraError as error:  # a database that is away, each 5 s: no bug, and no traceback
+                log.warning("sample not taken", message=error.message)
             except Exception:
                 log.exception("sample not taken")
 

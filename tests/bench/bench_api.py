@@ -95,7 +95,13 @@ def load(url: str, token: str, body: dict[str, Any], seconds: float) -> tuple[fl
         str(CLIENTS),
     ]
     done = subprocess.run(
-        command, input=json.dumps(body), env=os.environ, cwd=ROOT, capture_output=True, text=True, check=True
+        command,
+        input=json.dumps(body),
+        env=os.environ,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     found = json.loads(done.stdout)
     return found["rate"], found["times"], found["failed"]

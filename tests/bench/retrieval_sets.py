@@ -43,10 +43,10 @@ class Quality:
     mrr: float
 
 
-def load(name: str, every: int) -> RetrievalSet | None:
-    """Every `every`th question of a set, all of its documents; None when it is not on this machine.
+def load(name: str, chosen: slice = slice(None), others: int | None = None) -> RetrievalSet | None:
+    """The `chosen` questions of a set; None when it is not on this machine.
 
-    Questions are in the order of their documents, so a part of them still touches all of the set.
+    With all of its documents, or of those that answer no question `others` at most, evenly taken.
     """
     folder = FOLDER / name
     if not folder.exists():
@@ -55,17 +55,22 @@ def load(name: str, every: int) -> RetrievalSet | None:
         [json.loads(line) for line in (folder / f"{kind}.jsonl").read_text("utf-8").splitlines()]
         for kind in ("corpus", "queries")
     )
-    places = {document["id"]: place for place, document in enumerate(documents)}
-    grades: dict[str, dict[int, int]] = {}
+    graded: dict[str, dict[str, int]] = {}
     for line in (folder / "qrels.tsv").read_text("utf-8").splitlines()[1:]:
         question, document, grade = line.split("\t")
-        grades.setdefault(question, {})[places[document]] = int(grade)
-    asked = [question for question in questions if question["id"] in grades][::every]
+        graded.setdefault(question, {})[document] = int(grade)
+    asked = [question for question in questions if question["id"] in graded][chosen]
+    if others is not None:
+        wanted = {id for question in asked for id in graded[question["id"]]}
+        rest = [document["id"] for document in documents if document["id"] not in wanted]
+        wanted.update(rest[:: max(1, -(-len(rest) // others))])
+        documents = [document for document in documents if document["id"] in wanted]
+    places = {document["id"]: place for place, document in enumerate(documents)}
     return RetrievalSet(
         name,
         tuple(document["text"] for document in documents),
         tuple(question["text"] for question in asked),
-        tuple(grades[question["id"]] for question in asked),
+        tuple({places[id]: grade for id, grade in graded[question["id"]].items()} for question in asked),
     )
 
 
