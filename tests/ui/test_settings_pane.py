@@ -330,7 +330,7 @@ def test_rotating_tests_the_new_key_first(live: Live, qtbot: QtBot) -> None:
             quiet(live)
             assert page.key.result.accessibleName() == found
             page.test()
-            live.until(page.result.isVisible)
+            live.until(lambda: not live.tasks.running("settings-server-test"))
             assert page.result.accessibleName() == f"Connected to {server.host}"  # with the old, then the new
         assert page.key.words.text() == "Ends with …abcd. Kept in: memory for this run"
         assert not page.key.key.isVisible()
