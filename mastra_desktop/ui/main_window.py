@@ -7,7 +7,7 @@ import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
@@ -16,17 +16,12 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QMainWindow, QStackedWidget,
 from mastra_desktop.domain.errors import MastraError, describe
 from mastra_desktop.domain.events import (
     BusEvent,
-    CollectionChanged,
     ConfigChanged,
     ConfigRefused,
     ConversationChanged,
-    DocumentChanged,
-    EmbedderChanged,
     KeysLocked,
     LocalModelChanged,
     ProviderHealthChanged,
-    ProvidersChanged,
-    VectorIndexChanged,
 )
 from mastra_desktop.domain.knowledge import Source
 from mastra_desktop.ops.logging import get_logger
@@ -38,13 +33,13 @@ from mastra_desktop.ui.errors import title_of
 from mastra_desktop.ui.icons import Icons
 from mastra_desktop.ui.news import tell_config
 from mastra_desktop.ui.opening import Opening
-from mastra_desktop.ui.panes.chat_pane import ChatPane
+from mastra_desktop.ui.pages import Pages
 from mastra_desktop.ui.panes.metrics_status import FigureStatus
 from mastra_desktop.ui.panes.model_status import ModelStatus
 from mastra_desktop.ui.recovery import Recovery
 from mastra_desktop.ui.session import LastPage, keep_while_used, put
 from mastra_desktop.ui.starting import add_samples, start_background, what_was_interrupted
-from mastra_desktop.ui.stops import Page, move_focus
+from mastra_desktop.ui.stops import move_focus
 from mastra_desktop.ui.tasks import Tasks
 from mastra_desktop.ui.theme import ThemeController
 from mastra_desktop.ui.widgets.rail import Rail
@@ -54,9 +49,6 @@ from mastra_desktop.ui.widgets.toast import ToastArea
 if TYPE_CHECKING:
     from mastra_desktop.core import Core
     from mastra_desktop.ops.crash import CrashReporter, Ended
-    from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
-    from mastra_desktop.ui.panes.metrics_pane import MetricsPane
-    from mastra_desktop.ui.panes.settings_pane import SettingsPane
 
 REFRESH_DELAY_MS = 60
 log = get_logger(__name__)
@@ -123,12 +115,8 @@ class MainWindow(QMainWindow):
         self.rail.add_item("metrics", self.tr("Metrics"), "activity", "Ctrl+3")
         self.rail.add_item("settings", self.tr("Settings"), "settings", "Ctrl+,", bottom=True)
         self.rail.select("chat")
-        self.chat = ChatPane(theme, icons, self._state, self, self.tasks)
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self.chat)
-        self.settings_pane: SettingsPane | None = None
-        self.knowledge: KnowledgePane | None = None
-        self.metrics: MetricsPane | None = None
+        self.pages = Pages(theme, icons, self._state, self._paths, self, self.tasks)
+        self.chat = self.pages.chat
         self.status = StatusBar(theme, icons)
         self.model_status = ModelStatus(self.status)
         self.status.add_right("adding")
@@ -154,12 +142,16 @@ class MainWindow(QMainWindow):
             self, theme, icons, self._paths, self.tasks, self.toasts, self._stop_engine, self._begin_engine
         )
 
+        self.pages.turned.connect(self.last_page.seen)
+        self.pages.turned.connect(self.rail.select)
+        self.pages.made.connect(self._connect)
+        self.pages.adding.connect(lambda words: self.status.set_item("adding", words, "file-up"))
+        self.pages.health_shown.connect(self.figures.show_health)
+        self._connect(self.chat)
         self.rail.item_selected.connect(self.show_page)
         self.rail.dropped.connect(lambda _page, urls: self._take_files(urls))
         self.chat.settings_wanted.connect(lambda: self.show_page("settings"))
         self.chat.passage_wanted.connect(self.open_source)
-        self.chat.failed.connect(self._report)
-        self.chat.notice.connect(self.toasts.show_toast)
         self.chat.model_chosen.connect(self.model_status.show_model)
         self._refresh_timer = QTimer(self, singleShot=True, interval=REFRESH_DELAY_MS)
         self._refresh_timer.timeout.connect(self.chat.refresh_list)
@@ -198,87 +190,29 @@ class MainWindow(QMainWindow):
 
     def show_page(self, page: str) -> None:
         """`chat`, `knowledge`, `metrics` or `settings`."""
-        if page == "settings" and self.settings_pane is None:
-            from mastra_desktop.ui.panes.settings_pane import SettingsPane
+        self.pages.turn_to(page)
 
-            self.settings_pane = SettingsPane(
-                self._theme, self._icons, self._state, self._paths, self, self.tasks
-            )
-            self.settings_pane.notice.connect(self.toasts.show_toast)
-            self.settings_pane.failed.connect(self._report)
-            self.settings_pane.data.backups.restore_wanted.connect(self.recovery.restore)
-            self.settings_pane.data.check.rescue_wanted.connect(self.recovery.rescue)
-            self.pages.addWidget(self.settings_pane)
-        shown: QWidget = self.chat
-        if page == "knowledge":
-            shown = self._knowledge_pane()
-        elif page == "metrics":
-            shown = self._metrics_pane()
-        elif page == "settings" and self.settings_pane is not None:
-            shown = self.settings_pane
-        self.pages.setCurrentWidget(shown)
-        self.last_page.seen(page)
-        self.rail.select(page)
-        if shown is self.settings_pane:
-            self.settings_pane.refresh()
-        elif shown is self.knowledge:
-            self.knowledge.refresh()
-        shown.setFocus()
-
-    def _knowledge_pane(self) -> KnowledgePane:
-        """Made when it is first wanted."""
-        if self.knowledge is None:
-            from mastra_desktop.ui.panes.knowledge_pane import KnowledgePane
-
-            pane = KnowledgePane(self._theme, self._icons, self._state, self, self.tasks)
-            pane.notice.connect(self.toasts.show_toast)
-            pane.failed.connect(self._report)
-            pane.settings_wanted.connect(self._open_provider)
-            pane.progress.connect(lambda words: self.status.set_item("adding", words, "file-up"))
-            pane.set_window_width(self.width())
-            self.pages.addWidget(pane)
-            self.knowledge = pane
-        return self.knowledge
-
-    def _metrics_pane(self) -> MetricsPane:
-        """Made when it is first wanted."""
-        if self.metrics is None:
-            from mastra_desktop.ui.panes.metrics_pane import MetricsPane
-
-            pane = MetricsPane(self._theme, self._icons, self._state, self, self.tasks)
-            pane.notice.connect(self.toasts.show_toast)
-            pane.failed.connect(self._report)
-            pane.chat_wanted.connect(self._open_chat)
-            pane.health_shown.connect(self.figures.show_health)
-            self.pages.addWidget(pane)
-            self.metrics = pane
-        return self.metrics
-
-    def _open_provider(self, provider_id: str) -> None:
-        self.show_page("settings")
-        cast("SettingsPane", self.settings_pane).open_provider(provider_id)
-
-    def _open_chat(self, conversation_id: str, message_id: str) -> None:
-        self.show_page("chat")
-        self.chat.open(conversation_id, message_id)
-
-    def _shown_knowledge(self) -> KnowledgePane | None:
-        """The knowledge pane while it is the page in view."""
-        return self.knowledge if self.pages.currentWidget() is self.knowledge else None
+    def _connect(self, pane: Any) -> None:
+        """A page that was made: its news become toasts."""
+        pane.notice.connect(self.toasts.show_toast)
+        pane.failed.connect(self._report)
+        if pane is (settings := self.pages.settings) and settings is not None:
+            settings.data.backups.restore_wanted.connect(self.recovery.restore)
+            settings.data.check.rescue_wanted.connect(self.recovery.rescue)
 
     def open_source(self, source: Source) -> None:
         """Shows the document that an answer cites, at its passage."""
         self.show_page("knowledge")
-        self._knowledge_pane().open_source(source)
+        self.pages.make_knowledge().open_source(source)
 
     def _take_files(self, urls: list[QUrl]) -> None:
         """Dropped on the rail's Knowledge."""
         self.show_page("knowledge")
-        self._knowledge_pane().take_urls(urls)
+        self.pages.make_knowledge().take_urls(urls)
 
     def _offer_files(self, files: list[Path]) -> None:
         self.show_page("knowledge")
-        self._knowledge_pane().offer(files)
+        self.pages.make_knowledge().offer(files)
 
     def _show_first_run(self) -> None:
         from mastra_desktop.ui.panes.first_run import FirstRunPage
@@ -340,8 +274,8 @@ class MainWindow(QMainWindow):
             return False
         last = self.chat.view.conversation_id
         self.chat.open(last if self.chat.list.knows(last) else "")
-        if self.settings_pane is not None:
-            self.settings_pane.refresh()
+        if self.pages.settings is not None:
+            self.pages.settings.refresh()
         return True
 
     def show_instead(self, page: QWidget) -> None:
@@ -374,15 +308,7 @@ class MainWindow(QMainWindow):
                     self._ask_passphrase()
                 case ProviderHealthChanged():
                     self.model_status.show_health(event)
-                case DocumentChanged() | CollectionChanged() | VectorIndexChanged() | EmbedderChanged():
-                    if isinstance(event, CollectionChanged):
-                        self.chat.knowledge.refresh()
-                    if self.knowledge is not None:
-                        self.knowledge.heard(event)
-                case ProvidersChanged():
-                    self.chat.refresh_models()
-            if self.settings_pane is not None:
-                self.settings_pane.heard(event)
+            self.pages.heard(event)
 
     def _ask_passphrase(self) -> None:
         """A key is needed and the file of keys is locked."""
@@ -393,39 +319,30 @@ class MainWindow(QMainWindow):
     # -- actions ------------------------------------------------------------------------------------
 
     def _new(self) -> None:
-        if (knowledge := self._shown_knowledge()) is not None:
+        if (knowledge := self.pages.shown_knowledge) is not None:
             knowledge.new_collection()
             return
         self.show_page("chat")
         self.chat.new_chat()
 
     def _toggle_list(self) -> None:
-        (self._shown_knowledge() or self.chat).toggle_list()
+        (self.pages.shown_knowledge or self.chat).toggle_list()
 
     def _toggle_inspector(self) -> None:
-        if (knowledge := self._shown_knowledge()) is not None:
+        if (knowledge := self.pages.shown_knowledge) is not None:
             knowledge.toggle_search()
         elif self.pages.currentWidget() is self.chat:
             self.chat.toggle_inspector()
 
-    def _page(self) -> Page:
-        return cast(Page, self.pages.currentWidget())
-
     def _search(self) -> None:
-        self._page().focus_search()
+        self.pages.page.focus_search()
 
     def _escape(self) -> None:
-        if self.toasts.close_newest():
-            return
-        if (knowledge := self._shown_knowledge()) is not None:
-            knowledge.close_overlay()
-        elif self.metrics is not None and self.metrics.isVisible():
-            self.metrics.close_overlay()
-        elif not self.chat.close_overlay():
-            self.chat.stop()
+        if not self.toasts.close_newest():
+            self.pages.close_overlay()
 
     def _move_pane(self, step: int) -> None:
-        move_focus([self.rail, *self._page().stops()], self.focusWidget(), step)
+        move_focus([self.rail, *self.pages.page.stops()], self.focusWidget(), step)
 
     def come_to_front(self) -> None:
         """A second start asked for this window."""
@@ -466,9 +383,7 @@ class MainWindow(QMainWindow):
 
     def _keep_state(self) -> None:
         put(self._state, "window/geometry", self.saveGeometry())
-        for pane in (self.chat, self.knowledge, self.metrics):
-            if pane is not None:
-                pane.save_state()
+        self.pages.save_state()
 
     async def _shut_down(self) -> None:
         try:
@@ -481,11 +396,8 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         width = event.size().width()
-        size = self._theme.current
-        self.rail.set_labels(width >= size.px("layout.breakpoints.railLabels"))
-        self.chat.set_narrow(width < size.px("layout.breakpoints.listDrawerBelow"))
-        if self.knowledge is not None:
-            self.knowledge.set_window_width(width)
+        self.rail.set_labels(width >= self._theme.current.px("layout.breakpoints.railLabels"))
+        self.pages.fit(width)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

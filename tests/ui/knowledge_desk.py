@@ -51,8 +51,8 @@ class Knowledge:
 
     @property
     def pane(self) -> KnowledgePane:
-        assert self.desk.window.knowledge is not None
-        return self.desk.window.knowledge
+        assert self.desk.window.pages.knowledge is not None
+        return self.desk.window.pages.knowledge
 
     @property
     def table(self) -> DocumentTable:

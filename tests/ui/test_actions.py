@@ -49,16 +49,16 @@ def test_every_shortcut_of_the_window_does_something(desk: Desk) -> None:
         desk.pause(0.03)
 
     press("show_settings")
-    assert page() is window.settings_pane
+    assert page() is window.pages.settings
     press("show_knowledge")
-    knowledge = window.knowledge
+    knowledge = window.pages.knowledge
     assert knowledge is not None
     assert page() is knowledge
     shown = knowledge.search.isVisible()
     press("toggle_inspector")
     assert knowledge.search.isVisible() is not shown
     press("show_metrics")
-    assert window.pages.currentWidget() is window.metrics
+    assert window.pages.currentWidget() is window.pages.metrics
     press("show_chat")
     assert page() is chat
     press("toggle_list")

@@ -118,7 +118,7 @@ def test_a_citation_leads_to_its_passage_in_the_reader(citing: Desk) -> None:
     shown = desk.ask(QUESTION)
     cited = next(source for source in shown.sources if source.document == "runbook.md")
     desk.press(shown, cited.label)
-    pane = desk.window.knowledge
+    pane = desk.window.pages.knowledge
     assert pane is not None
     assert desk.window.pages.currentWidget() is pane
     desk.wait(lambda: "ledger lock" in pane.reader.text.toPlainText())
@@ -221,7 +221,7 @@ def test_details_list_the_sources_of_the_chat_and_figures_of_the_reply(citing: D
     desk.wait(inspector.isVisible)
     desk.wait(lambda: shown_cards(inspector))
     shown_cards(inspector)[0].click()
-    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.knowledge)
+    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.pages.knowledge)
 
 
 def shown_cards(widget: QWidget) -> list[SourceCard]:

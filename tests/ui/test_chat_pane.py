@@ -276,7 +276,7 @@ def test_open_settings_on_a_card_opens_them(desk: Desk) -> None:
     failed = desk.ask("Go")
     desk.press(failed, "Open settings")
     desk.wait(lambda: window.rail.selected() == "settings")
-    assert window.pages.currentWidget() is window.settings_pane
+    assert window.pages.currentWidget() is window.pages.settings
     desk.pause(0.1)
 
 

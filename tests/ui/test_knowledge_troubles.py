@@ -57,8 +57,8 @@ def test_an_embedder_that_is_away_is_told(desk: Desk, tmp_path: Path) -> None:
     desk.wait(lambda: "1 document waits" in said.text())
     assert knowledge.state_of("refunds.md") is DocumentState.EMBEDDING
     desk.find("embedderSettings", QPushButton).click()
-    desk.wait(lambda: desk.window.settings_pane is not None and desk.window.settings_pane.isVisible())
-    pane = desk.window.settings_pane
+    desk.wait(lambda: desk.window.pages.settings is not None and desk.window.pages.settings.isVisible())
+    pane = desk.window.pages.settings
     assert pane is not None
     desk.wait(
         lambda: "far" in pane.providers.provider_rows and pane.providers.provider_rows["far"].isChecked()
@@ -100,7 +100,7 @@ def test_files_opened_with_the_application(desk: Desk, tmp_path: Path) -> None:
     desk.wait(lambda: desk.window.findChild(QDialog, "collectionDialog") is not None)
     QTest.keyClicks(desk.find("collectionName", QLineEdit), "Runbooks")
     desk.find("formAccept", QPushButton).click()
-    pane = desk.window.knowledge
+    pane = desk.window.pages.knowledge
     assert pane is not None
     desk.wait(lambda: [d.name for d in pane.documents.model.documents] == ["one.md"], READY_S)
     desk.ask_core(lambda core: core.knowledge.create_collection("Animals"))

@@ -205,14 +205,16 @@ def pages(desk: Desk) -> Iterator[QWidget]:
     desk.wait(lambda: not window.tasks.running("knowledge-list"))
     yield window
     desk.ask_core(lambda core: core.knowledge.create_collection("Runbooks"))
-    desk.wait(lambda: window.knowledge is not None and window.knowledge.documents.drop_area.isVisible())
+    desk.wait(
+        lambda: window.pages.knowledge is not None and window.pages.knowledge.documents.drop_area.isVisible()
+    )
     yield window
     window.show_page("metrics")
     desk.pause(0.3)
     yield window
     window.show_page("settings")
     desk.pause(0.1)
-    settings = window.settings_pane
+    settings = window.pages.settings
     assert settings is not None
     for number in range(settings.pages.count()):
         settings.pages.setCurrentIndex(number)

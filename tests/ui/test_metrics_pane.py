@@ -48,8 +48,8 @@ class Watcher:
 
     @property
     def pane(self) -> MetricsPane:
-        assert self.desk.window.metrics is not None
-        return self.desk.window.metrics
+        assert self.desk.window.pages.metrics is not None
+        return self.desk.window.pages.metrics
 
     def chart(self, name: str) -> Chart:
         return self.pane.charts.charts[name]
@@ -298,7 +298,7 @@ def test_the_status_bar_counts_healthy_checks_and_leads_to_them(watcher: Watcher
     healthy = sum(check.status == "healthy" for check in report.checks)
     assert desk.window.status.text("health") == f"{healthy} of {len(report.checks)} healthy"
     desk.find("status-health", QAbstractButton).click()
-    assert desk.window.pages.currentWidget() is desk.window.metrics
+    assert desk.window.pages.currentWidget() is desk.window.pages.metrics
 
 
 def test_columns_follow_the_width(watcher: Watcher) -> None:

@@ -49,7 +49,7 @@ def press(parent: QWidget, name: str) -> None:
 def key_row(desk: Desk) -> KeyControls:
     """Of the stand-in, in Settings, once it knows where keys are kept."""
     desk.window.show_page("settings")
-    settings = desk.window.settings_pane
+    settings = desk.window.pages.settings
     assert settings is not None
     desk.wait(lambda: SERVER in settings.providers.provider_rows)
     settings.providers.choose(SERVER)

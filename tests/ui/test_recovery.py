@@ -27,8 +27,8 @@ def lines(desk: Desk) -> list[QPushButton]:
 
 def open_storage(desk: Desk) -> None:
     desk.window.show_page("settings")
-    assert desk.window.settings_pane is not None
-    desk.window.settings_pane.open("storage")
+    assert desk.window.pages.settings is not None
+    desk.window.pages.settings.open("storage")
 
 
 @pytest.mark.slow

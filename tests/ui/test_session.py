@@ -31,7 +31,7 @@ def test_the_page_and_the_place_in_a_chat_come_back(desk: Desk) -> None:
     window.show_page("knowledge")
     desk.close()
     window = desk.open()
-    assert window.pages.currentWidget() is window.knowledge
+    assert window.pages.currentWidget() is window.pages.knowledge
     assert window.rail.selected() == "knowledge"
     desk.close()
     window = desk.open()
@@ -60,9 +60,9 @@ def test_closing_with_a_question_open(desk: Desk) -> None:
     """It ends with the window; nothing of it hears of the theme afterwards."""
     window = desk.open("fast")
     window.show_page("settings")
-    assert window.settings_pane is not None
-    window.settings_pane.open("storage")
-    backups = window.settings_pane.data.backups
+    assert window.pages.settings is not None
+    window.pages.settings.open("storage")
+    backups = window.pages.settings.data.backups
     backups.make_button.click()
 
     def button() -> QPushButton | None:

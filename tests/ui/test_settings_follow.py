@@ -17,7 +17,7 @@ from tests.ui.desk import Desk
 def opened(desk: Desk, page: str) -> SettingsPane:
     desk.open()
     desk.window.show_page("settings")
-    pane = desk.window.settings_pane
+    pane = desk.window.pages.settings
     assert pane is not None
     pane.open(page)
     desk.wait(lambda: len(pane.advanced.rows) > 20 or page != "advanced")
