@@ -11,19 +11,23 @@ The lock goes with its connection; a process that is held still while it has it 
 
 from __future__ import annotations
 
+import select
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from mastra_desktop.domain.errors import StorageError
 
 READERS = 3  # threads, and connections
 _BUSY_TIMEOUT_S = 5.0
+_ASK_AFTER_S = 30.0  # of silence, such as a sleeping computer: only then a round trip asks a server
 _WRITING_LOCK = 0x6D61737472610001  # "mastra": the same in every process, one per database
 _SERVER_LIMITS = (
     "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=15s"
@@ -121,18 +125,42 @@ def _server_engine(url: str, *, writes: bool) -> Engine:
         pool_size=1 if writes else READERS,
         max_overflow=1,
         pool_timeout=10,
-        pool_pre_ping=True,  # a server that was away is noticed before a statement fails
         connect_args=_CONNECTING,
-        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
+        isolation_level="AUTOCOMMIT",  # the driver begins nothing by itself: that is a round trip of its own
     )
-    if writes:
+    # In one trip. Each later statement sees what was committed before it, so all that the lock waited for.
+    lock = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_WRITING_LOCK})"
+    begin = lock if writes else "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
-        @event.listens_for(engine, "begin")
-        def _begin(conn: Connection) -> None:
-            # Each later statement sees what was committed before it, so all that the lock waited for.
-            raw(conn).execute(f"SELECT pg_advisory_xact_lock({_WRITING_LOCK})")
+    @event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        raw(conn).execute(begin)
+
+    @event.listens_for(engine, "checkout")
+    def _look(driver: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        # Raising has the pool make a new connection.
+        if driver.closed or _has_word(driver.fileno()):
+            raise DisconnectionError("closed by the server")
+        if time.time() - record.info.get("used_at", time.time()) > _ASK_AFTER_S:
+            try:
+                driver.execute("SELECT 1")
+            except Exception as error:
+                raise DisconnectionError("lost meanwhile") from error
+
+    @event.listens_for(engine, "checkin")
+    def _note(_driver: object, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.time()
 
     return engine
+
+
+def _has_word(socket: int) -> bool:
+    """Whether something came on a connection that should be silent: its end. That takes no round trip."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([socket], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _sqlite_engine(path: Path, *, writes: bool, read_only: bool) -> Engine:

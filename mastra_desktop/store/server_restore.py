@@ -143,9 +143,14 @@ def _put_audit(server: Any, source: sqlite3.Connection, coming: Path, local: Pat
 
 
 def _put_words(conn: Connection, source: sqlite3.Connection) -> None:
-    """Fills the full-text columns as writing those rows would have."""
+    """Fills the full-text tables as writing those rows would have."""
+    server = raw(conn)
     asked = "SELECT seq, text FROM messages WHERE state <> 'writing' AND text <> '' ORDER BY seq"
+    # An index that is made afterwards takes a fraction of the time.
+    (index,) = server.execute("SELECT pg_get_indexdef('ix_message_search'::regclass)").fetchone()
+    server.execute("DROP INDEX ix_message_search")
     search_server.put_all(conn, "message_search", source.execute(asked))
+    server.execute(index)
     titles = "SELECT seq, title FROM conversations ORDER BY seq"
     search_server.put_all(conn, "title_search", source.execute(titles))
     passages.index_all_words(conn)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mastra_desktop.domain.knowledge import Collection
     from mastra_desktop.store.database import Database
 
-MOST = 50_000  # vectors of all collections: 77 MB, and 10 ms for a question
+MOST = 50_000  # vectors of all collections: 77 MB, and 12 ms of a core for a question
 LOOK_EVERY_S = 1.0
 _AT_ONCE = 4_000  # vectors of one read: 6 MB
 _d = schema.documents.c
