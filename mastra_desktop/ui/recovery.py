@@ -110,7 +110,7 @@ class Recovery(QObject):
             said = self.tr("Answers that were cut off: {n}; open the chat to continue them.")
             words.append(said.format(n=interrupted))
         if adding:
-            words.append(self.tr("Documents that were being added, and go on: {n}.").format(n=adding))
+            words.append(self.tr("Documents that go on being added: {n}.").format(n=adding))
         if ended.report is None:
             title = self.tr("Mastra Desktop ended unexpectedly")
             self._toasts.show_toast(title, " ".join(words), "warn", stays=True)

@@ -53,8 +53,8 @@ def test_what_was_interrupted_is_told_until_it_is_closed(desk: Desk, tmp_path: P
     [toast] = window.toasts._toasts
     words = " ".join(label.text() for label in toast.findChildren(QLabel))
     assert "cut off: 2" in words
-    assert "go on: 3" in words
+    assert "being added: 3" in words
     assert not toast.timer.isActive()
     window.recovery.tell(Ended(tmp_path, None, 0.0), 0, 0)
     words = " ".join(label.text() for label in window.toasts._toasts[-1].findChildren(QLabel))
-    assert ("cut off" in words, "go on" in words) == (False, False)
+    assert ("cut off" in words, "being added" in words) == (False, False)
