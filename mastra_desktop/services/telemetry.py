@@ -378,8 +378,8 @@ class TelemetryService:
             raise
 
     async def _keep_on(self) -> None:
-        """Keeps rows soon after they came, for ever: no more than a quarter of a second of them dies with this
-        process. Those that a failing disk did not take go with the next."""
+        """Keeps rows soon after they came, for ever: no more than a quarter of a second of them dies with
+        this process. Those that a failing disk did not take go with the next."""
         while True:
             await self._to_keep.wait()
             await asyncio.sleep(GATHER_S)

@@ -36,8 +36,8 @@ def test_back_up_and_go_back_on_a_server(desk: Desk, postgres: PostgresServer) -
     desk.open("normal")
     desk.ask("the first question")
     open_storage(desk)
-    assert desk.window.settings_pane is not None
-    page = desk.window.settings_pane.data
+    assert desk.window.pages.settings is not None
+    page = desk.window.pages.settings.data
     desk.wait(lambda: page.backups.on_server)
     words = [label.text() for label in page.findChildren(QLabel) if label.isVisible()]
     assert any("The database is on a server, and none is taken by itself." in text for text in words)

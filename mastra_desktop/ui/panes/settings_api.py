@@ -49,7 +49,7 @@ class ApiPage(SettingsPage):
         self._refused = ""  # why the last change here could not be; stays while others' changes are followed
         self._looking = QTimer(self, interval=LOOK_MS)  # tokens that a command made are told by nobody
         self._looking.timeout.connect(lambda: tasks.start(self._look(), key=LOOK_TASK))
-        self.switch = Switch(theme, self.tr("Programs on this computer may ask"), self.tr("Local API"))
+        self.switch = Switch(theme, self.tr("Programs here may ask"), self.tr("Local API"))
         self.switch.setObjectName("apiSwitch")
         self.switch.clicked.connect(lambda on: self._start(self._change("enabled", bool(on))))
         self.trouble = label("", "error", wrap=True)
