@@ -26,7 +26,7 @@ from tests.bench.measuring import ROOT, environment, percentile, stand_in, tell
 from tests.cores import make_home
 
 CLIENTS = 32
-SECONDS = 6.0
+SECONDS = 3.0
 ROUNDS = 3
 BARE = """
 import asyncio, socket, sys, orjson, uvicorn, uvloop

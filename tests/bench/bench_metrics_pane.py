@@ -23,7 +23,7 @@ from tests.bench.measuring import ROOT, tell
 from tests.e2e.driver import Home, Screen, Window, missing_programs
 from tests.fakes import ScriptedProvider
 
-SETTLE_S, WATCH_S = 12.0, 30.0
+SETTLE_S, WATCH_S = 12.0, 12.0
 VISIBLE_LIMIT_PERCENT, IDLE_LIMIT_PERCENT = 3.0, 0.1
 
 
