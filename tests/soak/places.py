@@ -71,7 +71,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
             "MASTRA_HOME": str(home),
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             "PYTHONMALLOC": "malloc",
-        "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",  # what lies in a thread's cache counts as in use
+            "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",  # what lies in a thread's cache counts as in use
             "PYTHONFAULTHANDLER": "1",
             "MASTRA_CACHE__MAX_ENTRIES": "64",  # full after the warm-up, so that filling it is no leak
             "MASTRA_HTTP__READ_IDLE_TIMEOUT_S": "4",

@@ -24,6 +24,7 @@ from tests.soak.places import SMALL_MODEL, Clock, Disk, Provider, Served
 
 SAMPLE_EVERY_S = 10.0
 SETTLED_S = 6.0  # after the last operation: connections that idle are still open then, as at the baseline
+SCENE_LIMIT_BYTES = 1024
 END_LIMIT_S = 10.0  # the promise is 5 s, of a machine that does nothing else
 
 
@@ -176,10 +177,14 @@ async def repeat(every_s: float, do: Callable[[], Awaitable[object]]) -> None:
 
 
 def judge(scene: str, found: Growth | None, plan: Plan) -> dict[str, Any] | None:
-    """A leak goes into the ledger. None where there was too little to say."""
+    """A leak of a kibibyte goes into the ledger. None where there was too little to say.
+
+    Less may be buffers that still fill while everything breaks: what falls short of 200 bytes is told in the
+    table, and answers alone (`planted`) are held to those.
+    """
     if found is None:
         return None
-    if found.leaks and found.enough:
+    if found.at_least > SCENE_LIMIT_BYTES and found.enough:
         plan.ledger.broken.append(
             f"{scene}: {found.per_operation:.0f} bytes stay of each operation (at least {found.at_least:.0f})"
         )
@@ -188,4 +193,5 @@ def judge(scene: str, found: Growth | None, plan: Plan) -> dict[str, Any] | None
         "bytes_per_operation": round(found.per_operation, 1),
         "at_least": round(found.at_least, 1),
         "enough": found.enough,
+        "falls_short": found.enough and found.leaks,
     }

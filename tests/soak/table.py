@@ -31,7 +31,8 @@ def show(report: dict[str, Any]) -> None:
             print(f"{scene} {number}: {held}")
         for number, grown in enumerate(found["growth"], 1):
             if grown:
-                few = "" if grown["enough"] else " (too few for a verdict)"
+                few = " FALLS SHORT of 200" if grown["falls_short"] else ""
+                few = few if grown["enough"] else " (too few for a verdict)"
                 print(
                     f"{scene} {number}: {grown['bytes_per_operation']} bytes stay of an operation, at least "
                     f"{grown['at_least']}, over {grown['operations']:,}{few}"
