@@ -138,6 +138,7 @@ class MainWindow(QMainWindow):
         self._root.addWidget(shell)
         self.setCentralWidget(self._root)
         self.toasts = ToastArea(self, theme, icons)
+        self.toasts.keep_clear(self.chat.view.composer)
         self.recovery = Recovery(
             self, theme, icons, self._paths, self.tasks, self.toasts, self._stop_engine, self._begin_engine
         )

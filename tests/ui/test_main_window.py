@@ -8,13 +8,14 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAbstractScrollArea,
     QComboBox,
+    QFrame,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
@@ -386,3 +387,19 @@ def test_a_mistake_in_the_configuration_is_told(desk: Desk) -> None:
     desk.home.config.write_text(f"[logging]\nmax_bytes = 20000000\n{good}")
     desk.wait(lambda: "After a restart: logging.max_bytes" in said())
     assert "quick" in desk.ask("Hello").text
+
+
+def test_toasts_leave_the_composer_free(desk: Desk) -> None:
+    """Where there is room beside what is written in they lie in the corner, else above it."""
+    window = desk.open("fast")
+    composer = window.chat.view.composer
+    for width, is_free in ((2000, True), (1440, False), (900, False)):
+        window.resize(width, 700)
+        desk.pause(0.05)
+        window.toasts.show_toast("Ended unexpectedly", "One answer was cut off.", stays=True)
+        desk.pause(0.05)
+        toast = next(t for t in window.findChildren(QFrame, "toast") if t.isVisible())
+        box = QRect(composer.mapTo(window, QPoint(0, 0)), composer.size())
+        assert not toast.geometry().intersects(box)
+        assert (toast.geometry().bottom() > box.top()) is is_free
+        window.toasts.close_newest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QEnterEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -33,7 +33,13 @@ class ToastArea(QObject):
         super().__init__(window)
         self._window, self._theme, self._icons, self._bottom = window, theme, icons, bottom
         self._toasts: list[_Toast] = []
+        self._never_over: QWidget | None = None
         window.installEventFilter(self)
+
+    def keep_clear(self, widget: QWidget) -> None:
+        """Where there is no room beside `widget`, toasts lie above it: a box that is written in."""
+        self._never_over = widget
+        widget.installEventFilter(self)
 
     def show_toast(
         self,
@@ -77,8 +83,9 @@ class ToastArea(QObject):
         return False
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._window and event.type() == QEvent.Type.Resize:
-            self._arrange()
+        moved = event.type() in (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)
+        if moved and self._toasts and watched in (self._window, self._never_over):
+            QTimer.singleShot(0, self, self._arrange)  # once the layout is done
         return False
 
     def _close(self, toast: _Toast) -> None:
@@ -89,12 +96,18 @@ class ToastArea(QObject):
             self._arrange()
 
     def _arrange(self) -> None:
+        width = min(_WIDTH, self._window.width() - 2 * _MARGIN)
+        left = self._window.width() - _MARGIN - width
         bottom = self._window.height() - self._bottom - _MARGIN
+        if (box := self._never_over) is not None and box.isVisible():
+            at = box.mapTo(self._window, QPoint(0, 0))
+            if at.x() + box.width() + _GAP > left:
+                bottom = min(bottom, at.y() - _GAP)
         for toast in reversed(self._toasts):
-            toast.setFixedWidth(min(_WIDTH, self._window.width() - 2 * _MARGIN))
+            toast.setFixedWidth(width)
             fit_height(toast)
             bottom -= toast.height()
-            toast.move(self._window.width() - _MARGIN - toast.width(), bottom)
+            toast.move(left, bottom)
             toast.raise_()
             bottom -= _GAP
 
