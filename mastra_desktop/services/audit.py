@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -37,6 +38,7 @@ KEY_NAME = "audit.key"  # <chain>:<key in hex>
 HEAD_NAME = "audit.head"  # <number of the newest row>:<its mac>
 HEAD_EVERY_S = 5.0
 MOST_CHARACTERS = 500
+MOST_HELD = 10_000  # rows that wait for a database that is away
 
 log = get_logger(__name__)
 
@@ -62,6 +64,8 @@ class Checked:
 class AuditService:
     """`record` returns at once; what was recorded is written in order, by one task, inside `running`.
 
+    While the database is away, or its disk full, rows are held and written when that is over.
+
     `beside`: the database of the process that owns the data home, when this one does not.
     """
 
@@ -77,6 +81,8 @@ class AuditService:
         self._db, self._secrets, self._known, self._beside = db, secrets, known, beside
         self._clock = clock
         self._waiting: asyncio.Queue[_Act | None] = asyncio.Queue()
+        self._held: deque[_Act] = deque()  # taken from there, and not written yet
+        self._begun = self._failing = False
         self._chain, self._key, self._lasting = "", b"", False
         self._written = self._told = (0, "")  # the newest row, and the one that the keyring knows
         self._head_at = 0.0
@@ -167,37 +173,49 @@ class AuditService:
     # -- writing ------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        begun = False
-        while True:
-            act = await self._next()
-            if act is None:
-                with suppress(MastraError):
-                    await self._save_head(now=True)
-                self._waiting.task_done()
-                return
-            try:
-                if not begun:
-                    begun = True
-                    await self._find_gap()
-                await self._find_key()
-                await self._write(act)
-                await self._save_head()
-            except (MastraError, SQLAlchemyError) as error:  # what was asked for happens all the same
-                log.warning("not recorded in the audit log", action=act.action, message=str(error))
-            except Exception:  # a bug, or a key that is none: who waits for the log is not kept waiting
-                log.exception("not recorded in the audit log", action=act.action)
-            finally:
-                self._waiting.task_done()
+        while (act := await self._next()) is not None:
+            self._held.append(act)
+            await self._write_held()
+            self._waiting.task_done()
+        await self._write_held()
+        if self._held:
+            log.warning("not recorded in the audit log", rows=len(self._held), first=self._held[0].action)
+        with suppress(MastraError):
+            await self._save_head(now=True)
+        self._waiting.task_done()
 
     async def _next(self) -> _Act | None:
-        """The next one; the keyring hears of the newest row in a pause."""
+        """The next one. In a pause the keyring hears of the newest row, and rows that are held are tried."""
         while True:
             try:
-                async with asyncio.timeout(HEAD_EVERY_S if self._told != self._written else None):
+                pause = self._held or self._told != self._written
+                async with asyncio.timeout(HEAD_EVERY_S if pause else None):
                     return await self._waiting.get()
             except TimeoutError:
+                await self._write_held()
                 with suppress(MastraError):
                     await self._save_head(now=True)
+
+    async def _write_held(self) -> None:
+        """In order. What a database that is away, or a full disk, does not take is held for later."""
+        try:
+            if self._held and not self._begun:
+                self._begun = True
+                await self._find_gap()
+            while self._held:
+                await self._find_key()
+                await self._write(self._held[0])
+                self._held.popleft()
+                self._failing = False
+                await self._save_head()
+        except (MastraError, SQLAlchemyError) as error:  # what was asked for happens all the same
+            if not self._failing:
+                log.warning("the audit log cannot be written now", message=str(error))
+            self._failing = True
+            if len(self._held) > MOST_HELD:
+                log.warning("not recorded in the audit log", action=self._held.popleft().action)
+        except Exception:  # a bug, or a key that is none: who waits for the log is not kept waiting
+            log.exception("not recorded in the audit log", action=self._held.popleft().action)
 
     async def _write(self, act: _Act) -> None:
         chain, key = self._chain, self._key
