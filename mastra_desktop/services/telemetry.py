@@ -205,9 +205,13 @@ class TelemetryService:
         )
 
     async def requests(self, since: float, until: float, wanted: RequestFilter = ALL) -> list[RequestRecord]:
-        """Those that ended in that time: what is behind a point of a curve."""
+        """Those that ended in that time."""
         await self._keep_finished()
         return await self._db.read(telemetry.requests_between, since, until, wanted)
+
+    async def behind(self, since: float, until: float, wanted: RequestFilter = ALL) -> list[RequestRecord]:
+        """What may be behind a curve's point over that time: a request joins the sample after its end."""
+        return await self.requests(since - SAMPLE_S, until, wanted)
 
     async def trace(self, trace_id: str) -> list[Span]:
         """The spans of a trace, in the order they began; empty when it is unknown or was too long ago."""

@@ -1,6 +1,6 @@
 """The window while the HTTP API is busy on its engine's loop: `python -m tests.bench.bench_api_window`.
 
-A timer of the window is to come each 4 ms while the window repaints 60 times a second: how late it comes with
+A timer of the window is to come each 4 ms while the composer is painted anew 60 times a second: how late it comes with
 no client, with 4 and with 32 that ask without a pause, from the cache and with turns that are kept. Clients
 and stand-in are processes of their own. `--intervals 0.002,0.0005` also tries other switch intervals.
 """
@@ -47,7 +47,7 @@ BODIES = {
 def late_ms(desk: Desk, seconds: float) -> list[float]:
     """How late each beat came, while the window repaints."""
     painting = QTimer(interval=FRAME_MS)
-    painting.timeout.connect(desk.window.chat.repaint)
+    painting.timeout.connect(desk.window.chat.view.composer.repaint)
     painting.start()
     heart = Heartbeat()
     desk.pause(seconds)
@@ -125,7 +125,8 @@ def main() -> None:
         loop = qasync.QEventLoop(application)
         asyncio.events._set_running_loop(loop)
         desk = Desk(application, loop, paths, ScriptedProvider())
-        desk.open()
+        desk.open(started=False)
+        desk.wait(lambda: not desk.window.tasks.running("start"), 30)
         garbage = GarbageTimer(desk.window)
         desk.window.resize(1440, 900)
         desk.pause(3)

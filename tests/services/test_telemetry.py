@@ -133,6 +133,8 @@ def test_an_answers_row(tmp_path: Path) -> None:
         with operation("test") as id:
             events = await collect(ask(core))
         [row] = await core.telemetry.requests(0, time.time() + 1)
+        assert await core.telemetry.behind(row.at + 4, row.at + 10) == [row]  # it joined the sample after it
+        assert not await core.telemetry.behind(row.at + 6, row.at + 10)
         assert (row.provider, row.model, row.outcome, row.trace_id) == ("work", "normal", Outcome.DONE, id)
         assert (row.message_id, row.conversation_id) == (
             started(events).message_id,

@@ -237,7 +237,7 @@ class MetricsPane(QWidget):
     async def _load_requests(
         self, since: float, until: float, wanted: RequestFilter, only_errors: bool
     ) -> None:
-        found = await self._bridge.call(lambda core: core.telemetry.requests(since, until, wanted))
+        found = await self._bridge.call(lambda core: core.telemetry.behind(since, until, wanted))
         if only_errors:
             found = [request for request in found if request.error_code]
         self.requests.show_requests(found, since, until, failed=only_errors)
