@@ -81,7 +81,8 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mastra-desktop",
-        description="A private workbench for AI agents. Without a command it opens the window.",
+        description="A private workbench for AI agents. Without a command it opens the window; with FILE... "
+        "it offers to add these to a collection.",
     )
     parser.add_argument("--version", action="version", version=f"Mastra Desktop {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -261,7 +261,9 @@ def main() -> int:
     started = perf_counter()
     view.set_turns(turns)
     view.viewport().repaint()
-    report(f"set and paint {TURNS} turns at once", (perf_counter() - started) * 1_000, "ms")  # the app: a page
+    report(
+        f"set and paint {TURNS} turns at once", (perf_counter() - started) * 1_000, "ms"
+    )  # the app: a page
     wait(1_500)
     cpu, started = process_time(), perf_counter()
     wait(2_000)

@@ -30,7 +30,7 @@ from tests.fakes import ScriptedProvider
 
 T = TypeVar("T")
 KEY = "test-key-0123"
-QUICK = HttpSettings(connect_timeout_s=2, read_idle_timeout_s=0.3, max_retries=0)
+QUICK = HttpSettings(connect_timeout_s=2, read_idle_timeout_s=0.8, max_retries=0)
 WEATHER = ToolSpec(
     "weather",
     "The weather at a place.",

@@ -26,7 +26,7 @@ from mastra_desktop.providers.http import HttpPool, HttpSettings
 from mastra_desktop.providers.openai_chat import OpenAIChatProvider
 from tests.fakes import MARKDOWN, Script, ScriptedProvider, status_script, words
 
-QUICK = HttpSettings(connect_timeout_s=2, read_idle_timeout_s=0.2, max_retries=0)
+QUICK = HttpSettings(connect_timeout_s=2, read_idle_timeout_s=0.8, max_retries=0)
 T = TypeVar("T")
 KEY = "sk-test-0123456789abcdef"
 

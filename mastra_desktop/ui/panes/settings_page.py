@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from functools import partial
+
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -24,6 +26,7 @@ MOST_WIDTH = 752
 STACKED_BELOW = 520
 TEXT_TOP = 7  # puts words on the line of a button's label
 NARROW_MARGIN_BELOW = 460
+_ROOM = 24  # around a row that is scrolled to
 
 
 class SettingRow(QWidget):
@@ -171,8 +174,9 @@ class SettingsPage(QWidget):
         """Scrolls to that setting and gives it the keys."""
         for row in self.rows:
             if row.name == name and not row.isHidden():
-                self._scroll.ensureWidgetVisible(row)
                 row.focus_control()
+                show = partial(self._scroll.ensureWidgetVisible, row, 0, _ROOM)
+                QTimer.singleShot(0, self, show)  # once a page that was only made is laid out
                 return
 
     def resizeEvent(self, event: QResizeEvent) -> None:
