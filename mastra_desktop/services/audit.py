@@ -207,15 +207,16 @@ class AuditService:
                 await self._write(self._held[0])
                 self._held.popleft()
                 self._failing = False
-                await self._save_head()
+            await self._save_head()
         except (MastraError, SQLAlchemyError) as error:  # what was asked for happens all the same
-            if not self._failing:
+            if self._held and not self._failing:
                 log.warning("the audit log cannot be written now", message=str(error))
-            self._failing = True
+            self._failing = bool(self._held)
             if len(self._held) > MOST_HELD:
                 log.warning("not recorded in the audit log", action=self._held.popleft().action)
         except Exception:  # a bug, or a key that is none: who waits for the log is not kept waiting
-            log.exception("not recorded in the audit log", action=self._held.popleft().action)
+            lost = self._held.popleft().action if self._held else ""
+            log.exception("not recorded in the audit log", action=lost)
 
     async def _write(self, act: _Act) -> None:
         chain, key = self._chain, self._key
